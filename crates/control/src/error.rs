@@ -1,0 +1,81 @@
+//! Why the control plane refused or failed, by what the caller can do about it.
+
+use tenancy::Environment;
+
+/// What went wrong; the text of every variant but [`Unavailable`](Self::Unavailable) is safe to show.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The name is taken; choose another.
+    #[error("{what} {name:?} exists already")]
+    Conflict {
+        /// The kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Nothing has that name.
+    #[error("there is no {what} {name:?}")]
+    NotFound {
+        /// The kind of thing.
+        what: &'static str,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The value breaks a rule of the control plane.
+    #[error("{0}")]
+    Invalid(String),
+    /// The file was written by a newer version; start that version.
+    #[error("the control plane has schema version {found}, this program knows {known}; start a newer engram")]
+    NewerSchema {
+        /// Version in the file.
+        found: i64,
+        /// Newest version this program knows.
+        known: i64,
+    },
+    /// The file is somebody else's; point at another data folder.
+    #[error("{path} is not an Engram control plane; choose another data folder")]
+    NotOurs {
+        /// The file.
+        path: String,
+    },
+    /// The database belongs to another environment; nothing was changed.
+    #[error(
+        "the control plane is stamped {stamped:?} and this service runs as {asked:?}; use --env {stamped} or another data folder"
+    )]
+    WrongEnvironment {
+        /// The stamp in the database.
+        stamped: String,
+        /// The environment the service was started in.
+        asked: &'static str,
+    },
+    /// The linked SQLite may lose commits.
+    #[error("SQLite {found} is linked in; versions before 3.51.3 can lose commits when the WAL is reset")]
+    UntrustedSqlite {
+        /// Version in use.
+        found: &'static str,
+    },
+    /// The database did not answer; try again.
+    #[error("the control plane does not answer: {0}")]
+    Unavailable(String),
+}
+
+impl ControlError {
+    pub(crate) fn worker(error: tokio::task::JoinError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+
+    pub(crate) fn wrong_environment(stamped: String, asked: Environment) -> Self {
+        Self::WrongEnvironment { stamped, asked: asked.as_str() }
+    }
+
+    /// Whether a second try may succeed without anybody changing the request.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<rusqlite::Error> for ControlError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}

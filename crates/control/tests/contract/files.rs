@@ -1,0 +1,78 @@
+//! Which files are opened, and which are refused untouched.
+
+use std::fs;
+use std::path::Path;
+
+use control::{Control, ControlError};
+use rusqlite::Connection;
+use stdx::clock::SystemClock;
+use tenancy::Environment;
+
+use crate::plane;
+
+async fn open(path: &Path, environment: Environment) -> Result<Control, ControlError> {
+    Control::open(path, SystemClock::shared(), environment).await
+}
+
+#[tokio::test]
+async fn a_second_start_finds_what_the_first_one_left() {
+    let plane = plane().await;
+    let made = plane.tenant("acme").await;
+    let path = plane.folder.path().join("control/control.db");
+    drop(plane.control);
+    let again = open(&path, Environment::Dev).await.unwrap();
+    assert_eq!(again.tenant_by_slug(&made.slug).await.unwrap(), Some(made));
+    again.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_stamp_of_another_environment_is_refused() {
+    let plane = plane().await;
+    let path = plane.folder.path().join("control/control.db");
+    drop(plane.control);
+    let error = open(&path, Environment::Prod).await.unwrap_err();
+    assert!(error.to_string().contains("stamped \"dev\" and this service runs as \"prod\""), "{error}");
+    open(&path, Environment::Dev).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let plane = plane().await;
+    let path = plane.folder.path().join("control/control.db");
+    drop(plane.control);
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = open(&path, Environment::Dev).await.unwrap_err();
+    assert!(matches!(error, ControlError::NewerSchema { found: 99, known: 1 }), "{error}");
+}
+
+#[tokio::test]
+async fn somebody_elses_file_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("other.db");
+    Connection::open(&database).unwrap().execute_batch("CREATE TABLE songs (title)").unwrap();
+    let text = folder.path().join("notes.txt");
+    fs::write(&text, "not a database at all, only some longer text".repeat(40)).unwrap();
+    for path in [database, text] {
+        let before = fs::read(&path).unwrap();
+        let error = open(&path, Environment::Dev).await.unwrap_err();
+        assert!(matches!(error, ControlError::NotOurs { .. }), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}
+
+#[tokio::test]
+async fn commits_are_durable_and_the_sqlite_is_a_trusted_one() {
+    assert!(rusqlite::version_number() >= 3_051_003);
+    let plane = plane().await;
+    let other = Connection::open(plane.folder.path().join("control/control.db")).unwrap();
+    let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    assert_eq!(mode, "wal");
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let error = open(&folder.path().join("file/control.db"), Environment::Dev).await.unwrap_err();
+    assert!(error.is_unavailable() && error.to_string().contains("cannot create"), "{error}");
+}

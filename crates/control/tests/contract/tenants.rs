@@ -1,0 +1,122 @@
+//! Tenants and plans: what may be done with them, what is told and what is audited.
+
+use control::{Actor, Change, ControlError, NewTenant, Plan};
+use tenancy::{Limits, PlanName, TenantKind, TenantStatus};
+
+use crate::{plane, slug, taken};
+
+#[tokio::test]
+async fn a_slug_belongs_to_one_tenant_until_it_is_deleted() {
+    let plane = plane().await;
+    let first = plane.tenant("acme").await;
+    let by = Actor::local();
+    let new = NewTenant {
+        slug: slug("acme"),
+        name: "Acme again".to_owned(),
+        kind: TenantKind::Test,
+        plan: PlanName::new("unlimited"),
+    };
+    let error = plane.control.create_tenant(new.clone(), &by).await.unwrap_err();
+    assert_eq!(error.to_string(), "tenant \"acme\" exists already");
+
+    plane.control.set_tenant_status(&first.slug, TenantStatus::Deleted, &by).await.unwrap();
+    assert_eq!(plane.control.tenant_by_slug(&first.slug).await.unwrap(), None);
+    let second = plane.control.create_tenant(new, &by).await.unwrap();
+    assert_ne!(first.id, second.id);
+    let kept = plane.control.tenant_by_id(&first.id).await.unwrap().unwrap();
+    assert_eq!(kept.status, TenantStatus::Deleted);
+    assert_eq!(plane.control.list_tenants().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_missing_or_malformed_is_named() {
+    let plane = plane().await;
+    let by = Actor::local();
+    let new = |name: &str, plan: &str| NewTenant {
+        slug: slug("acme"),
+        name: name.to_owned(),
+        kind: TenantKind::Live,
+        plan: PlanName::new(plan),
+    };
+    let error = plane.control.create_tenant(new("Acme", "gold"), &by).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no plan \"gold\"");
+    let error = plane.control.create_tenant(new("  ", "free"), &by).await.unwrap_err();
+    assert!(matches!(error, ControlError::Invalid(_)), "{error}");
+    let error = plane.control.set_tenant_status(&slug("ghost"), TenantStatus::Active, &by).await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no tenant \"ghost\"");
+    let plan = Plan { name: PlanName::new(" "), limits: Limits::default() };
+    assert!(matches!(plane.control.upsert_plan(plan, &by).await, Err(ControlError::Invalid(_))));
+    assert!(plane.audited().await.is_empty(), "what failed left no trace");
+}
+
+#[tokio::test]
+async fn every_change_is_audited_and_told_and_a_change_to_the_same_is_neither() {
+    let plane = plane().await;
+    let mut changes = plane.control.changes();
+    let before = plane.control.revision();
+    let tenant = plane.tenant("acme").await;
+    let by = Actor::key("key_1").from_address("192.0.2.7");
+    for status in [TenantStatus::Suspended, TenantStatus::Suspended, TenantStatus::Active] {
+        plane.control.set_tenant_status(&tenant.slug, status, &by).await.unwrap();
+    }
+    assert_eq!(
+        plane.audited().await,
+        [
+            r#"system create_tenant {"kind":"live","plan":"free","slug":"acme"}"#,
+            r#"key:key_1 set_tenant_status {"from":"active","to":"suspended"}"#,
+            r#"key:key_1 set_tenant_status {"from":"suspended","to":"active"}"#,
+        ]
+    );
+    assert_eq!(plane.control.audit_log(1).await.unwrap()[0].origin.as_deref(), Some("192.0.2.7"));
+    let told = Change::Tenant { id: tenant.id, slug: tenant.slug };
+    assert_eq!(taken(&mut changes), vec![told; 3]);
+    assert_eq!(plane.control.revision(), before + 3);
+}
+
+#[tokio::test]
+async fn the_seeded_plans_read_back_and_limits_follow_the_plan() {
+    let plane = plane().await;
+    let names: Vec<_> = plane.control.list_plans().await.unwrap().into_iter().map(|p| p.name).collect();
+    assert_eq!(names, ["free", "unlimited"].map(PlanName::new));
+    let unlimited = plane.control.plan(&PlanName::new("unlimited")).await.unwrap().unwrap();
+    assert_eq!(unlimited.limits, Limits::default());
+
+    let tenant = plane.tenant("acme").await;
+    let limits = async || plane.control.tenant_with_limits(&tenant.id).await.unwrap().unwrap().limits;
+    assert_eq!(limits().await.memories, Some(10_000));
+
+    let mut changes = plane.control.changes();
+    let by = Actor::local();
+    let own = Limits { memories: Some(100), ..Limits::default() };
+    let moved = plane.control.set_tenant_limits(&tenant.slug, own, &by).await.unwrap();
+    assert_eq!(limits().await, own);
+    assert_eq!(
+        taken(&mut changes),
+        [
+            Change::Plan { name: moved.plan.clone() },
+            Change::Tenant { id: tenant.id.clone(), slug: tenant.slug.clone() }
+        ]
+    );
+
+    let own = Limits { memories: Some(200), ..Limits::default() };
+    plane.control.set_tenant_limits(&tenant.slug, own, &by).await.unwrap();
+    assert_eq!(limits().await, own);
+    assert_eq!(taken(&mut changes), [Change::Plan { name: moved.plan }]);
+
+    plane.control.set_tenant_plan(&tenant.slug, &PlanName::new("unlimited"), &by).await.unwrap();
+    assert_eq!(limits().await, Limits::default());
+    let gold = Plan { name: PlanName::new("gold"), limits: own };
+    assert_eq!(plane.control.upsert_plan(gold.clone(), &by).await.unwrap(), gold);
+}
+
+#[tokio::test]
+async fn a_follower_that_falls_behind_is_told_to_forget_everything() {
+    let plane = plane().await;
+    let mut changes = plane.control.changes();
+    let tenant = plane.tenant("acme").await;
+    for round in 0..1_100 {
+        let status = if round % 2 == 0 { TenantStatus::Suspended } else { TenantStatus::Active };
+        plane.control.set_tenant_status(&tenant.slug, status, &Actor::system()).await.unwrap();
+    }
+    assert_eq!(changes.take(), Some(Change::Everything));
+}

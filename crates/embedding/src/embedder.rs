@@ -1,0 +1,135 @@
+//! The one door: whichever provider was chosen, text goes in and vectors come out.
+
+use std::sync::Arc;
+
+use stdx::clock::SharedClock;
+
+use crate::config::EmbeddingConfig;
+use crate::error::{EmbedError, OpenError};
+use crate::identity::ModelIdentity;
+use crate::remote::{Health, RemoteModel};
+use crate::static_model::StaticModel;
+
+/// Text a static model reads between two chances for other tasks to run: about 10 ms of work.
+const BYTES_BETWEEN_YIELDS: usize = 256 * 1024;
+
+/// Makes vectors, by a static model at once or by a remote one in a while.
+#[derive(Debug)]
+pub struct Embedding {
+    provider: Provider,
+}
+
+#[derive(Debug)]
+enum Provider {
+    BuiltIn,
+    Static(Arc<StaticModel>),
+    Remote(Box<RemoteModel>),
+}
+
+impl Embedding {
+    /// The model inside the binary; needs nothing and cannot fail.
+    pub fn built_in() -> Self {
+        Self { provider: Provider::BuiltIn }
+    }
+
+    /// Sets up what `config` names. A remote endpoint is not called yet.
+    ///
+    /// # Errors
+    /// [`OpenError`] when files are missing or damaged, or a setting cannot work.
+    pub fn open(config: EmbeddingConfig, clock: SharedClock) -> Result<Self, OpenError> {
+        let provider = match config {
+            EmbeddingConfig::BuiltIn => Provider::BuiltIn,
+            EmbeddingConfig::StaticFiles { name, table, vocabulary } => {
+                Provider::Static(Arc::new(StaticModel::read(&name, &table, &vocabulary)?))
+            }
+            EmbeddingConfig::Remote(remote) => Provider::Remote(Box::new(RemoteModel::new(remote, clock)?)),
+        };
+        Ok(Self { provider })
+    }
+
+    /// The unit vector of each text, in order. For texts to be stored; see [`embed_query`](Self::embed_query).
+    ///
+    /// # Errors
+    /// [`EmbedError`], from a remote model only.
+    pub async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        match self.provider() {
+            Either::Static(model) => Ok(embed_politely(model, texts).await),
+            Either::Remote(model) => model.embed(texts).await,
+        }
+    }
+
+    /// The unit vector of a search's query, within the shorter deadline that a waiting person deserves.
+    ///
+    /// # Errors
+    /// [`EmbedError`], from a remote model only.
+    pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        match self.provider() {
+            Either::Static(model) => Ok(model.embed(text)),
+            Either::Remote(model) => model.embed_query(text).await,
+        }
+    }
+
+    /// The unit vector of `text` if that takes no waiting: `None` from a remote model.
+    pub fn embed_now(&self, text: &str) -> Option<Vec<f32>> {
+        match self.provider() {
+            Either::Static(model) => Some(model.embed(text)),
+            Either::Remote(_) => None,
+        }
+    }
+
+    /// Which model this is; `None` until a remote model's dimensions are known (configured, or learnt from
+    /// its first answer).
+    pub fn identity(&self) -> Option<ModelIdentity> {
+        match self.provider() {
+            Either::Static(model) => Some(model.identity()),
+            Either::Remote(model) => model.identity(),
+        }
+    }
+
+    /// Which model this is, asking a remote one for a vector if its dimensions are not known yet.
+    ///
+    /// # Errors
+    /// [`EmbedError`], from a remote model only.
+    pub async fn learn_identity(&self) -> Result<ModelIdentity, EmbedError> {
+        match self.provider() {
+            Either::Static(model) => Ok(model.identity()),
+            Either::Remote(model) => model.learn_identity().await,
+        }
+    }
+
+    /// Whether vectors can be expected now; a static model is always up.
+    pub fn health(&self) -> Health {
+        match self.provider() {
+            Either::Static(_) => Health::Up,
+            Either::Remote(model) => model.health(),
+        }
+    }
+
+    fn provider(&self) -> Either<'_> {
+        match &self.provider {
+            Provider::BuiltIn => Either::Static(StaticModel::shared()),
+            Provider::Static(model) => Either::Static(model),
+            Provider::Remote(model) => Either::Remote(model),
+        }
+    }
+}
+
+/// A provider that is ready: the built-in one is only made when it is first asked for.
+enum Either<'a> {
+    Static(&'a StaticModel),
+    Remote(&'a RemoteModel),
+}
+
+async fn embed_politely(model: &StaticModel, texts: &[&str]) -> Vec<Vec<f32>> {
+    let mut vectors = Vec::with_capacity(texts.len());
+    let mut bytes = 0;
+    for text in texts {
+        vectors.push(model.embed(text));
+        bytes += text.len();
+        if bytes > BYTES_BETWEEN_YIELDS {
+            bytes = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+    vectors
+}

@@ -1,0 +1,28 @@
+//! Text in, vectors out: the built-in static model, a static model from files, or any
+//! OpenAI-compatible endpoint, behind one [`Embedding`].
+//!
+//! This crate knows no tenant, no store and no server, reads no environment and logs no text. Every vector
+//! it hands out has unit length (or is all zero, for text with nothing the model knows), and the model
+//! that made it has a [`ModelIdentity`], which is stored beside the vector so that vectors of two models
+//! are never compared.
+
+mod config;
+mod embedder;
+mod error;
+mod identity;
+mod remote;
+mod static_model;
+mod table;
+mod unit;
+mod vocabulary;
+mod wordpiece;
+
+pub use config::{ApiKey, EmbeddingConfig, RemoteConfig};
+pub use embedder::Embedding;
+pub use error::{AnswerFlaw, EmbedError, OpenError};
+pub use identity::ModelIdentity;
+pub use remote::{Health, RemoteModel, TEXTS_PER_CALL_MAX};
+pub use static_model::{PIECES_COUNTED_MAX, StaticModel};
+pub use table::{Table, TableError};
+pub use vocabulary::{Vocabulary, VocabularyError};
+pub use wordpiece::{WORD_CHARS_MAX, WordPiece};

@@ -1,0 +1,37 @@
+//! One memory store in one SQLite file: memories, their history, hybrid search, and the group-committed
+//! writer. Knows no tenant, no network, no price and no async; every call blocks.
+
+mod analysis;
+mod connection;
+mod cues;
+mod error;
+mod filter;
+mod index;
+mod memory;
+mod query;
+mod read;
+mod schema;
+mod search;
+mod store;
+mod typo;
+mod vector;
+mod write;
+mod writer;
+
+pub use error::{EngineError, Problem};
+pub use filter::Filter;
+pub use memory::{
+    BATCH_ROWS_MAX, CONTENT_BYTES_MAX, Change, Draft, EmbeddingState, IDENTIFIER_CHARS_MAX, KIND_CHARS_MAX,
+    METADATA_BYTES_MAX, METADATA_DEPTH_MAX, Memory, MemoryId, MemoryPatch, NewMemory, Revision,
+    RevisionChange, TAG_CHARS_MAX, TAGS_MAX, Tier, normal_workspace,
+};
+pub use query::{
+    Completeness, Correction, Explain, Explanation, Hit, ListQuery, Order, Page, Ranking, SearchAnswer,
+    SearchQuery, Signal, Stats, WorkspaceSummary,
+};
+pub use schema::{SCHEMA_VERSION, sqlite_version};
+pub use store::{
+    Changed, DeleteMode, Deleted, Idempotency, Outcome, PendingEmbedding, Store, StoreOptions, Stored,
+    StoredMemory,
+};
+pub use vector::{Embedded, ModelIdentity};

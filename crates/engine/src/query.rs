@@ -1,0 +1,183 @@
+//! What can be asked of a store: lists, searches, statistics; and the shapes of the answers.
+
+use std::time::Duration;
+
+use crate::filter::Filter;
+use crate::memory::{Memory, MemoryId};
+use crate::vector::Embedded;
+
+/// Direction of a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Highest id first.
+    #[default]
+    NewestFirst,
+    /// Lowest id first.
+    OldestFirst,
+}
+
+/// A page of memories.
+#[derive(Debug, Clone, Default)]
+pub struct ListQuery {
+    /// Only this workspace (normalised); all of them when absent.
+    pub workspace: Option<String>,
+    /// Only memories the filter matches.
+    pub filter: Option<Filter>,
+    /// Direction.
+    pub order: Order,
+    /// The page starts after this id, in the direction of `order`.
+    pub after: Option<MemoryId>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// One page, and where the next one starts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The memories.
+    pub items: Vec<Memory>,
+    /// `after` of the next page; `None` at the end.
+    pub next: Option<MemoryId>,
+}
+
+/// Whether a search explains its scores.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Explain {
+    /// Scores only.
+    #[default]
+    No,
+    /// Every contribution by name.
+    Yes,
+}
+
+/// Which signals rank a search.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ranking {
+    /// Words, meaning, neighbours, people, dates: the default.
+    #[default]
+    Hybrid,
+    /// Plain BM25, the baseline of benchmarks.
+    Bm25,
+}
+
+/// A search.
+#[derive(Debug, Clone, Default)]
+pub struct SearchQuery {
+    /// What is looked for, in the words of a person or an agent. Blank finds nothing.
+    pub text: String,
+    /// The vector of `text`; without it the search goes by words alone.
+    pub embedded: Option<Embedded>,
+    /// Only this workspace (normalised); all of them when absent.
+    pub workspace: Option<String>,
+    /// Only memories the filter matches.
+    pub filter: Option<Filter>,
+    /// At most this many hits.
+    pub limit: usize,
+    /// Only hits with at least this score.
+    pub min_score: Option<f64>,
+    /// Whether scores are explained.
+    pub explain: Explain,
+    /// Which signals rank.
+    pub ranking: Ranking,
+    /// After this long the search answers with what it has.
+    pub deadline: Option<Duration>,
+}
+
+/// What a search found, best first.
+#[derive(Debug, Clone, Default)]
+pub struct SearchAnswer {
+    /// At most `limit` hits.
+    pub hits: Vec<Hit>,
+    /// Words of the query that nobody here uses, and the word that was searched instead.
+    pub corrections: Vec<Correction>,
+    /// Whether every stage ran to its end before the deadline.
+    pub completeness: Completeness,
+}
+
+/// Whether a search had time for every stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Completeness {
+    /// Every stage ran to its end.
+    #[default]
+    Complete,
+    /// The deadline came first; better hits may exist.
+    DeadlineReached,
+}
+
+/// A misspelt word and what was searched instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correction {
+    /// The word of the query.
+    pub from: String,
+    /// The word of the store.
+    pub to: String,
+}
+
+/// One memory found.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// The memory.
+    pub memory: Memory,
+    /// 0 to 1; comparable between stores.
+    pub score: f64,
+    /// Where the score comes from, if asked for.
+    pub explanation: Option<Explanation>,
+}
+
+/// Contributions to a score: `score = raw / (raw + half)`, `raw` = the sum of the weighted signals.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// Sum of all contributions.
+    pub raw: f64,
+    /// Each signal: its own value, its weight, and what it added.
+    pub signals: Vec<Signal>,
+    /// Words of the query (stemmed) that the memory itself holds.
+    pub matched_terms: Vec<String>,
+}
+
+/// One signal's part in a score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Signal {
+    /// `keywords`, `meaning`, `actor`, `date`, `importance`, `recency`.
+    pub name: &'static str,
+    /// The signal's own value.
+    pub value: f64,
+    /// Its weight.
+    pub weight: f64,
+    /// `value * weight`.
+    pub contribution: f64,
+}
+
+/// One workspace and how much is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceSummary {
+    /// Its name.
+    pub name: String,
+    /// Memories in it that have not expired.
+    pub memories: u64,
+    /// When it was made.
+    pub created_at: jiff::Timestamp,
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stats {
+    /// Memories that have not expired.
+    pub memories: u64,
+    /// Memories that wait to be embedded by the model in use.
+    pub pending_embeddings: u64,
+    /// Workspaces.
+    pub workspaces: u64,
+    /// Memories of each kind, most first.
+    pub by_kind: Vec<(String, u64)>,
+    /// Bytes of the database file.
+    pub storage_bytes: u64,
+    /// Oldest memory.
+    pub oldest: Option<jiff::Timestamp>,
+    /// Newest memory.
+    pub newest: Option<jiff::Timestamp>,
+    /// Schema version of the file.
+    pub schema_version: i64,
+    /// Version of the SQLite library.
+    pub sqlite_version: &'static str,
+}

@@ -1,0 +1,75 @@
+//! The tables of a store, as numbered migrations. `user_version` counts them.
+
+use std::sync::LazyLock;
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+use crate::error::EngineError;
+
+/// Marks a file as a store of ours ("Engr" in ASCII); SQLite keeps it in the header.
+const APPLICATION_ID: i32 = 0x456E_6772;
+
+/// Schema version this program writes.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Oldest SQLite without the WAL-reset race, which silently lost commits.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+static MIGRATIONS: LazyLock<Migrations<'static>> =
+    LazyLock::new(|| Migrations::new(vec![M::up(include_str!("schema/001_memories.sql"))]));
+
+/// Version of the SQLite library in this program, such as `3.53.2`.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
+/// Brings the file of `connection` to [`SCHEMA_VERSION`]; creates everything in an empty file.
+///
+/// # Errors
+/// `Damaged` for a file of another program, `NewerSchema` for one from the future.
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), EngineError> {
+    if rusqlite::version_number() < SQLITE_VERSION_MIN {
+        return Err(EngineError::Internal(format!("SQLite {} can lose commits", sqlite_version())));
+    }
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > SCHEMA_VERSION {
+        return Err(EngineError::NewerSchema { found, known: SCHEMA_VERSION });
+    }
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application != APPLICATION_ID && tables > 0 {
+        return Err(EngineError::Damaged("it belongs to another program".into()));
+    }
+    if found < SCHEMA_VERSION {
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        MIGRATIONS
+            .to_latest(connection)
+            .map_err(|error| EngineError::Internal(format!("migration: {error}")))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_becomes_a_store_and_stays_one() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        let version: i64 = connection.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap();
+        assert_eq!(version, SCHEMA_VERSION);
+    }
+
+    #[test]
+    fn foreign_and_newer_files_are_refused() {
+        let mut foreign = Connection::open_in_memory().unwrap();
+        foreign.execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert!(matches!(migrate(&mut foreign), Err(EngineError::Damaged(_))));
+        let mut newer = Connection::open_in_memory().unwrap();
+        newer.pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(migrate(&mut newer), Err(EngineError::NewerSchema { found: 99, .. })));
+    }
+}

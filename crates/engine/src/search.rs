@@ -1,0 +1,57 @@
+//! Hybrid search on one screen: analyse the query, gather by words and by meaning, fuse, rank, fill.
+
+mod fill;
+mod gather;
+mod plan;
+mod rank;
+
+use std::time::Instant;
+
+use rusqlite::Connection;
+
+use crate::error::EngineError;
+use crate::index::Index;
+use crate::query::{Completeness, Explain, SearchAnswer, SearchQuery};
+
+pub(crate) use gather::Scratch;
+
+/// Answers `query` from one snapshot of the file and the index beside it.
+pub(crate) fn search(
+    connection: &Connection,
+    index: &Index,
+    query: &SearchQuery,
+    now_ms: i64,
+    scratch: &mut Scratch,
+) -> Result<SearchAnswer, EngineError> {
+    let until = query.deadline.map(|deadline| Instant::now() + deadline);
+    let plan = plan::Plan::of(query, index, now_ms);
+    if plan.is_empty() || query.limit == 0 {
+        return Ok(SearchAnswer::default());
+    }
+    let snapshot = connection.unchecked_transaction()?;
+    let gathered = gather::gather(&snapshot, index, &plan, until, scratch)?;
+    let mut allowed = fill::allowed_if_few(&snapshot, index, query)?;
+    let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
+    let mut hits = fill::fill(&snapshot, index, query, &ranked, allowed.is_some(), now_ms)?;
+    if hits.len() < query.limit && fill::is_filtered(query) && allowed.is_none() {
+        // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
+        allowed = Some(fill::allowed(&snapshot, index, query)?);
+        let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
+        hits = fill::fill(&snapshot, index, query, &ranked, true, now_ms)?;
+    }
+    if query.explain == Explain::Yes {
+        for hit in &mut hits {
+            hit.explanation = rank::explain(index, &plan, scratch, &hit.memory, now_ms);
+        }
+    }
+    scratch.clear();
+    Ok(SearchAnswer { hits, corrections: gathered.corrections, completeness: gathered.completeness })
+}
+
+/// Whether a stage may still start.
+fn completeness(until: Option<Instant>) -> Completeness {
+    match until {
+        Some(until) if Instant::now() >= until => Completeness::DeadlineReached,
+        Some(_) | None => Completeness::Complete,
+    }
+}

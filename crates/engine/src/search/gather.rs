@@ -1,0 +1,190 @@
+//! Candidates by words (windowed BM25 over bare postings) and by meaning (a scan of int8 vectors).
+
+use std::time::Instant;
+
+use rusqlite::Connection;
+
+use super::completeness;
+use super::plan::Plan;
+use crate::analysis;
+use crate::error::EngineError;
+use crate::index::{Index, NONE, Slot};
+use crate::memory::MemoryId;
+use crate::query::{Completeness, Correction, Ranking};
+use crate::typo;
+
+/// BM25's term saturation and length normalisation; the values of Lucene and FTS5.
+const K1: f32 = 1.2;
+const B: f32 = 0.75;
+/// A hit in an earlier memory of the session counts `exp(-distance / 50)`, distance in tokens: a
+/// question's words are often in the turn before the answer.
+const TOKENS_BACKWARD: f32 = 50.0;
+/// The same for a hit in a later memory.
+const TOKENS_FORWARD: f32 = 35.0;
+/// Borrowed hits weaker than this are not worth the walk.
+const BORROWED_MIN: f32 = 0.05;
+/// A corrected word counts less than one spelt right.
+const CORRECTED_WEIGHT: f32 = 0.85;
+/// Spellings tried for a word nobody here uses.
+const CORRECTIONS_TRIED_MAX: usize = 8;
+
+/// Arrays by slot that one search fills and the next one uses again.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// Windowed BM25 of each slot.
+    pub(super) keywords: Vec<f32>,
+    /// Best hit of the term at hand, 0 to 1.
+    hits: Vec<f32>,
+    hit_slots: Vec<Slot>,
+    /// Slots with `keywords` above 0.
+    pub(super) touched: Vec<Slot>,
+    /// Cosine of each slot.
+    pub(super) cosines: Vec<f32>,
+    /// Slots whose text has the name of an actor the query names.
+    pub(super) named: std::collections::HashSet<Slot>,
+    postings: Vec<MemoryId>,
+}
+
+impl Scratch {
+    fn fit(&mut self, slots: usize) {
+        self.keywords.resize(slots, 0.0);
+        self.hits.resize(slots, 0.0);
+    }
+
+    /// Ready for the next search.
+    pub(super) fn clear(&mut self) {
+        for slot in self.touched.drain(..) {
+            self.keywords[slot as usize] = 0.0;
+        }
+        self.named.clear();
+    }
+}
+
+/// What gathering noticed beside the candidates.
+pub(super) struct Gathered {
+    pub(super) corrections: Vec<Correction>,
+    pub(super) completeness: Completeness,
+}
+
+/// Fills `scratch` with the keyword score and the cosine of every slot.
+pub(super) fn gather(
+    connection: &Connection,
+    index: &Index,
+    plan: &Plan,
+    until: Option<Instant>,
+    scratch: &mut Scratch,
+) -> Result<Gathered, EngineError> {
+    scratch.clear();
+    scratch.fit(index.slots());
+    let mut gathered = Gathered { corrections: Vec::new(), completeness: Completeness::Complete };
+    for token in &plan.terms {
+        gathered.completeness = completeness(until);
+        if gathered.completeness == Completeness::DeadlineReached {
+            break;
+        }
+        let mut weight = 1.0;
+        postings(connection, &token.term, &mut scratch.postings)?;
+        if scratch.postings.is_empty()
+            && let Some(word) = correct(connection, &token.word, &mut scratch.postings)?
+        {
+            weight = CORRECTED_WEIGHT;
+            gathered.corrections.push(Correction { from: token.word.clone(), to: word });
+        }
+        let named = plan.names.contains(&token.term);
+        add_term(index, plan.ranking, weight, named, scratch);
+    }
+    scratch.cosines.clear();
+    if let Some(vector) = &plan.vector {
+        index.cosines(vector, &mut scratch.cosines);
+    }
+    scratch.cosines.resize(index.slots(), 0.0);
+    Ok(gathered)
+}
+
+/// Ids of the memories that hold `term`, ascending.
+fn postings(connection: &Connection, term: &str, ids: &mut Vec<MemoryId>) -> Result<(), EngineError> {
+    ids.clear();
+    // Terms are letters and digits only, so the quotes hold.
+    let mut statement = connection.prepare_cached("SELECT rowid FROM keyword WHERE keyword MATCH ?")?;
+    let mut rows = statement.query([format!("\"{term}\"")])?;
+    while let Some(row) = rows.next()? {
+        ids.push(row.get(0)?);
+    }
+    Ok(())
+}
+
+/// The most used of the nearest spellings of a word nobody here uses; leaves its postings in `ids`.
+fn correct(
+    connection: &Connection,
+    word: &str,
+    ids: &mut Vec<MemoryId>,
+) -> Result<Option<String>, EngineError> {
+    if typo::is_known(connection, word)? {
+        return Ok(None);
+    }
+    let (mut best, mut best_ids) = (None, Vec::new());
+    for candidate in typo::near(connection, word)?.into_iter().take(CORRECTIONS_TRIED_MAX) {
+        postings(connection, &analysis::stem(&candidate), ids)?;
+        if ids.len() > best_ids.len() {
+            best = Some(candidate);
+            std::mem::swap(&mut best_ids, ids);
+        }
+    }
+    *ids = best_ids;
+    Ok(best)
+}
+
+/// Adds one term's share to `keywords`.
+fn add_term(index: &Index, ranking: Ranking, weight: f32, named: bool, scratch: &mut Scratch) {
+    let documents = index.live_count() as f32;
+    let frequency = scratch.postings.len() as f32;
+    let idf = (1.0 + (documents - frequency + 0.5).max(0.0) / (frequency + 0.5)).ln() * weight;
+    let postings = std::mem::take(&mut scratch.postings);
+    for slot in index.slots_of(&postings) {
+        raise(scratch, slot, 1.0);
+        if named {
+            scratch.named.insert(slot);
+        }
+        if ranking == Ranking::Hybrid && index.fact(slot).session != 0 {
+            lend(index, slot, scratch);
+        }
+    }
+    scratch.postings = postings;
+    let mean = index.mean_tokens();
+    for slot in scratch.hit_slots.drain(..) {
+        let hit = std::mem::take(&mut scratch.hits[slot as usize]);
+        let length = index.fact(slot).tokens as f32 / mean;
+        let share = idf * hit * (K1 + 1.0) / (1.0 + K1 * (1.0 - B + B * length));
+        if scratch.keywords[slot as usize] == 0.0 {
+            scratch.touched.push(slot);
+        }
+        scratch.keywords[slot as usize] += share.max(f32::MIN_POSITIVE);
+    }
+}
+
+/// Lends a hit to the neighbours in the session, the weaker the farther they are.
+fn lend(index: &Index, slot: Slot, scratch: &mut Scratch) {
+    let position = index.fact(slot).position as f32;
+    for (step, reach) in
+        [(Index::after as fn(&Index, Slot) -> Slot, TOKENS_BACKWARD), (Index::before, TOKENS_FORWARD)]
+    {
+        let mut neighbour = step(index, slot);
+        while neighbour != NONE {
+            let distance = (index.fact(neighbour).position as f32 - position).abs();
+            let hit = (-distance / reach).exp();
+            if hit < BORROWED_MIN {
+                break;
+            }
+            raise(scratch, neighbour, hit);
+            neighbour = step(index, neighbour);
+        }
+    }
+}
+
+fn raise(scratch: &mut Scratch, slot: Slot, hit: f32) {
+    let best = &mut scratch.hits[slot as usize];
+    if *best == 0.0 {
+        scratch.hit_slots.push(slot);
+    }
+    *best = best.max(hit);
+}

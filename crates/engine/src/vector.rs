@@ -1,0 +1,143 @@
+//! Vectors as the store keeps them: unit length, eight bits a component, one scale each.
+
+use std::sync::Arc;
+
+/// Which model made a vector. Vectors of different models are never compared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModelIdentity {
+    /// The model's name.
+    pub name: Arc<str>,
+    /// Its revision: a digest, a date, whatever tells two models of one name apart.
+    pub revision: Arc<str>,
+    /// Components of a vector.
+    pub dimensions: usize,
+}
+
+/// A text's vector and the model that made it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// The model.
+    pub model: ModelIdentity,
+    /// `model.dimensions` components; any length, it is normalised when stored.
+    pub values: Vec<f32>,
+}
+
+/// An int8 vector: component = `scale * code`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Quantized {
+    pub(crate) scale: f32,
+    pub(crate) codes: Vec<i8>,
+}
+
+impl Quantized {
+    /// Quantizes the unit vector of `values`; the zero vector stays zero.
+    pub(crate) fn of(values: &[f32]) -> Self {
+        let norm = values.iter().map(|v| v * v).sum::<f32>().sqrt();
+        let largest = values.iter().fold(0f32, |m, v| m.max(v.abs()));
+        if !norm.is_finite() || norm <= f32::EPSILON {
+            return Self { scale: 0.0, codes: vec![0; values.len()] };
+        }
+        let step = 127.0 / largest;
+        let codes = values.iter().map(|v| (v * step).round() as i8).collect();
+        Self { scale: largest / 127.0 / norm, codes }
+    }
+
+    /// The bytes of the table: scale (f32, little endian), then the codes.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(4 + self.codes.len());
+        bytes.extend_from_slice(&self.scale.to_le_bytes());
+        bytes.extend(self.codes.iter().map(|c| c.cast_unsigned()));
+        bytes
+    }
+}
+
+/// Splits the bytes of the table into scale and codes; `None` when they are too short.
+pub(crate) fn split_bytes(bytes: &[u8]) -> Option<(f32, &[u8])> {
+    let (scale, codes) = bytes.split_first_chunk::<4>()?;
+    Some((f32::from_le_bytes(*scale), codes))
+}
+
+/// Dot product of two int8 vectors of equal length, exact.
+pub(crate) fn dot(a: &[i8], b: &[i8]) -> i32 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2, which is all the function needs beyond its slices.
+        return unsafe { dot_avx2(a, b) };
+    }
+    dot_portable(a, b)
+}
+
+fn dot_portable(a: &[i8], b: &[i8]) -> i32 {
+    a.iter().zip(b).map(|(x, y)| i32::from(*x) * i32::from(*y)).sum()
+}
+
+/// Sixteen components a step, widened to 16 bits (no saturation: 127 * 127 * 2 fits 32 bits).
+///
+/// # Safety
+/// The processor must have AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn dot_avx2(a: &[i8], b: &[i8]) -> i32 {
+    use std::arch::x86_64::{
+        _mm_loadu_si128, _mm256_add_epi32, _mm256_cvtepi8_epi16, _mm256_madd_epi16, _mm256_setzero_si256,
+        _mm256_storeu_si256,
+    };
+    let length = a.len().min(b.len());
+    let whole = length - length % 32;
+    let (mut even, mut odd) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+    let mut at = 0;
+    while at < whole {
+        // SAFETY: `at + 32 <= length`, so both loads of 16 bytes stay inside both slices.
+        unsafe {
+            let a0 = _mm256_cvtepi8_epi16(_mm_loadu_si128(a.as_ptr().add(at).cast()));
+            let b0 = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().add(at).cast()));
+            let a1 = _mm256_cvtepi8_epi16(_mm_loadu_si128(a.as_ptr().add(at + 16).cast()));
+            let b1 = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().add(at + 16).cast()));
+            even = _mm256_add_epi32(even, _mm256_madd_epi16(a0, b0));
+            odd = _mm256_add_epi32(odd, _mm256_madd_epi16(a1, b1));
+        }
+        at += 32;
+    }
+    let mut lanes = [0i32; 8];
+    // SAFETY: `lanes` holds exactly the 32 bytes that are stored.
+    unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), _mm256_add_epi32(even, odd)) };
+    lanes.iter().sum::<i32>() + dot_portable(&a[whole..length], &b[whole..length])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wave(length: usize, step: f32) -> Vec<f32> {
+        (0..length).map(|i| (i as f32 * step).sin()).collect()
+    }
+
+    #[test]
+    fn quantized_cosines_are_close_to_exact_ones() {
+        let (a, b) = (wave(256, 0.1), wave(256, 0.11));
+        let exact = {
+            let dot: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
+            let norm = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
+            dot / norm(&a) / norm(&b)
+        };
+        let (qa, qb) = (Quantized::of(&a), Quantized::of(&b));
+        let cosine = dot(&qa.codes, &qb.codes) as f32 * qa.scale * qb.scale;
+        assert!((cosine - exact).abs() < 0.01, "{cosine} {exact}");
+    }
+
+    #[test]
+    fn both_dot_products_agree_at_every_length() {
+        for length in [0, 1, 15, 31, 32, 33, 255, 256, 384, 1_000] {
+            let a: Vec<i8> = (0..length).map(|i| (i * 37 % 255 - 127) as i8).collect();
+            let b: Vec<i8> = (0..length).map(|i| (i * 91 % 255 - 127) as i8).collect();
+            assert_eq!(dot(&a, &b), dot_portable(&a, &b), "{length}");
+        }
+    }
+
+    #[test]
+    fn odd_vectors_become_zero_instead_of_nonsense() {
+        for values in [vec![0.0; 4], vec![f32::NAN; 4], vec![f32::INFINITY; 4]] {
+            assert_eq!(Quantized::of(&values).scale, 0.0);
+        }
+    }
+}

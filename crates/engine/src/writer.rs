@@ -1,0 +1,202 @@
+//! The group-committing writer: whoever finds nobody writing leads, runs what is queued in one
+//! transaction, and answers everybody after the commit.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use rusqlite::Connection;
+
+use crate::error::EngineError;
+use crate::index::IndexChange;
+use crate::write::Session;
+
+/// Most operations of one commit; bounds what one caller waits for the others.
+const OPERATIONS_PER_COMMIT_MAX: usize = 64;
+/// A leader waits at most this part of the last commit's time for callers that were just answered.
+const PAUSE_DIVISOR: u32 = 8;
+/// The longest pause, whatever the disk.
+const PAUSE_MAX: Duration = Duration::from_millis(1);
+
+/// Serialises writes to one store and commits them in groups.
+pub(crate) struct Writer {
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    connection: Mutex<Connection>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Ticket>,
+    led: bool,
+    last_group: usize,
+    last_commit: Duration,
+}
+
+struct Ticket {
+    run: Box<dyn FnOnce(&mut Session<'_>) -> Verdict + Send>,
+    fail: Box<dyn FnOnce(EngineError) + Send>,
+    turn: Arc<Turn>,
+}
+
+/// What an operation leaves behind: its changes stay, or they are rolled back.
+pub(crate) enum Verdict {
+    Keep,
+    RollBack,
+}
+
+/// Where a caller waits: to be answered, or to lead the next group.
+#[derive(Default)]
+struct Turn {
+    state: Mutex<TurnState>,
+    changed: Condvar,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum TurnState {
+    #[default]
+    Waiting,
+    Leads,
+    Answered,
+}
+
+impl Turn {
+    fn set(&self, state: TurnState) {
+        *self.state.lock() = state;
+        self.changed.notify_one();
+    }
+
+    fn wait(&self) -> TurnState {
+        let mut state = self.state.lock();
+        while *state == TurnState::Waiting {
+            self.changed.wait(&mut state);
+        }
+        *state
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { queue: Mutex::default(), arrived: Condvar::new(), connection: Mutex::new(connection) }
+    }
+
+    /// Runs `operation` in a transaction and returns after its commit. `publish` sees the changes of the
+    /// whole group after the commit and before anybody is answered.
+    ///
+    /// # Errors
+    /// Those of `operation` (its changes are rolled back, those of others stay) and of the commit.
+    pub(crate) fn write<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Session<'_>) -> Result<T, EngineError> + Send + 'static,
+        now_ms: impl Fn() -> i64,
+        publish: impl Fn(Vec<IndexChange>),
+    ) -> Result<T, EngineError> {
+        let answer: Arc<Mutex<Option<Result<T, EngineError>>>> = Arc::default();
+        let turn = Arc::new(Turn::default());
+        let ticket = Ticket {
+            run: {
+                let answer = Arc::clone(&answer);
+                Box::new(move |session| {
+                    let outcome = operation(session);
+                    let verdict = if outcome.is_ok() { Verdict::Keep } else { Verdict::RollBack };
+                    *answer.lock() = Some(outcome);
+                    verdict
+                })
+            },
+            fail: {
+                let answer = Arc::clone(&answer);
+                Box::new(move |error| *answer.lock() = Some(Err(error)))
+            },
+            turn: Arc::clone(&turn),
+        };
+        let leads = {
+            let mut queue = self.queue.lock();
+            queue.waiting.push_back(ticket);
+            self.arrived.notify_one();
+            !std::mem::replace(&mut queue.led, true)
+        };
+        if leads || turn.wait() == TurnState::Leads {
+            self.lead(&now_ms, &publish);
+        }
+        let answer = answer.lock().take();
+        answer.unwrap_or_else(|| Err(EngineError::Internal("the writer gave no answer".into())))
+    }
+
+    /// Runs `work` with the connection while no group is being written.
+    pub(crate) fn exclusively<T>(&self, work: impl FnOnce(&mut Connection) -> T) -> T {
+        work(&mut self.connection.lock())
+    }
+
+    /// Commits one group, the leader's own operation in it, and hands the lead on.
+    fn lead(&self, now_ms: &impl Fn() -> i64, publish: &impl Fn(Vec<IndexChange>)) {
+        let group = self.gather();
+        let started = Instant::now();
+        let turns: Vec<_> = group.iter().map(|ticket| Arc::clone(&ticket.turn)).collect();
+        let changes = commit_group(&mut self.connection.lock(), group, now_ms());
+        publish(changes);
+        {
+            let mut queue = self.queue.lock();
+            queue.last_group = turns.len();
+            queue.last_commit = started.elapsed();
+            match queue.waiting.front() {
+                Some(next) => next.turn.set(TurnState::Leads),
+                None => queue.led = false,
+            }
+        }
+        for turn in turns {
+            turn.set(TurnState::Answered);
+        }
+    }
+
+    /// Takes what is queued. Callers that were just answered tend to come straight back; without a short
+    /// pause for them two half-sized groups would alternate for ever.
+    fn gather(&self) -> Vec<Ticket> {
+        let mut queue = self.queue.lock();
+        let pause = (queue.last_commit / PAUSE_DIVISOR).min(PAUSE_MAX);
+        let until = Instant::now() + pause;
+        while queue.waiting.len() < queue.last_group.min(OPERATIONS_PER_COMMIT_MAX) {
+            if self.arrived.wait_until(&mut queue, until).timed_out() {
+                break;
+            }
+        }
+        let count = queue.waiting.len().min(OPERATIONS_PER_COMMIT_MAX);
+        queue.waiting.drain(..count).collect()
+    }
+}
+
+/// One transaction for the group, a savepoint for each operation. Returns what changed in the index.
+fn commit_group(connection: &mut Connection, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexChange> {
+    let mut failures = Vec::with_capacity(group.len());
+    let outcome = (|| {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut session = Session::new(connection, now_ms);
+        for ticket in group {
+            failures.push(ticket.fail);
+            connection.prepare_cached("SAVEPOINT operation")?.execute([])?;
+            let mark = session.changes.len();
+            let verdict = catch_unwind(AssertUnwindSafe(|| (ticket.run)(&mut session)));
+            if !matches!(verdict, Ok(Verdict::Keep)) {
+                connection.prepare_cached("ROLLBACK TO operation")?.execute([])?;
+                session.changes.truncate(mark);
+                session.forget_cached();
+            }
+            if verdict.is_err()
+                && let Some(fail) = failures.pop()
+            {
+                fail(EngineError::Internal("an operation panicked".into()));
+            }
+            connection.prepare_cached("RELEASE operation")?.execute([])?;
+        }
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok::<_, EngineError>(session.changes)
+    })();
+    outcome.unwrap_or_else(|error| {
+        let _ = connection.execute_batch("ROLLBACK");
+        for fail in failures {
+            fail(error.clone());
+        }
+        Vec::new()
+    })
+}

@@ -1,0 +1,4 @@
+//! The benchmarks: speed under load, and quality of retrieval.
+
+pub(crate) mod load;
+pub(crate) mod retrieval;

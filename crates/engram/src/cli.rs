@@ -1,0 +1,155 @@
+//! The command line: every command, the options they share, and the words that explain them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use server::config::{Config, Sources};
+
+use crate::commands;
+use crate::failure::Failure;
+use crate::terminal::Format;
+
+const EXAMPLES: &str = "\
+Start here:
+  engram serve                               start the service; it prints a key and lines to paste
+  engram add \"Anna prefers tea to coffee\"    remember something
+  engram search \"what does Anna drink?\"      find it again
+  engram mcp                                 what a coding agent starts (MCP over stdio)
+
+Every command finds the running service by its data folder, or opens the folder itself when no service runs.
+With ENGRAM_URL and ENGRAM_API_KEY set, commands go to that service instead.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no service or folder to be reached.";
+
+/// Memory for AI agents: keeps what they learned, and finds it by words and by meaning.
+#[derive(Debug, Parser)]
+#[command(name = "engram", version, after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Shared {
+    /// Folder with the data [default: ~/.local/share/engram; env: ENGRAM_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// TOML file with settings [env: ENGRAM_CONFIG]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub(crate) config: Option<PathBuf>,
+    /// Any other setting, such as --set limits.in_flight=100 (see `engram config check`)
+    #[arg(long, global = true, value_name = "NAME=VALUE", help_heading = "Everywhere")]
+    pub(crate) set: Vec<String>,
+    /// Write JSON, for machines
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) json: bool,
+}
+
+/// How a command reaches the service.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Reach {
+    /// The service's address; without it, the one that owns the data folder
+    #[arg(long, env = "ENGRAM_URL", value_name = "URL", help_heading = "Service")]
+    pub(crate) url: Option<String>,
+    /// Key for the service at --url
+    #[arg(long, env = "ENGRAM_API_KEY", value_name = "KEY", hide_env_values = true, help_heading = "Service")]
+    pub(crate) api_key: Option<String>,
+}
+
+/// Whose memories a command works on.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct AsTenant {
+    /// Tenant to act for in the data folder; a key names its own [default: default]
+    #[arg(long, env = "ENGRAM_TENANT", value_name = "SLUG", help_heading = "Service")]
+    pub(crate) tenant: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the service: REST and MCP over HTTP
+    Serve(commands::serve::Serve),
+    /// Speak MCP over stdio, for a local coding agent
+    Mcp(commands::mcp::Mcp),
+    /// Remember a text (short for `memory add`)
+    Add(commands::memory::Add),
+    /// Find memories by words and meaning (short for `memory search`)
+    Search(commands::memory::Search),
+    /// Add, get, search, list and delete memories
+    Memory(commands::memory::Memory),
+    /// Create, list, suspend, resume and delete tenants
+    Tenant(commands::tenant::Tenant),
+    /// Create, list and revoke API keys
+    Key(commands::key::Key),
+    /// Who serves the data folder, where, and how much is in it
+    Status(commands::status::Status),
+    /// Look at the configuration
+    Config(commands::config::ConfigCommand),
+    /// Measure speed and retrieval quality
+    Bench(commands::bench::Bench),
+    /// Print completions for a shell
+    Completions(commands::completions::Completions),
+}
+
+impl Shared {
+    /// For whom to write.
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { Format::People }
+    }
+
+    /// Everything said about the configuration: the environment, the file, these flags and `more`.
+    pub(crate) fn sources(&self, more: &[(&str, Option<String>)]) -> Result<Sources, Failure> {
+        let mut sources = Sources::from_environment();
+        if let Some(file) = &self.config {
+            sources.file = Some(file.clone());
+        }
+        if let Some(folder) = &self.data_dir {
+            let folder = folder.to_str().ok_or_else(|| Failure::usage("--data-dir must be valid UTF-8"))?;
+            sources = sources.with_flag("data_dir", folder);
+        }
+        for pair in &self.set {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(Failure::usage(format!("--set {pair} must have the form NAME=VALUE")));
+            };
+            sources = sources.with_flag(name, value);
+        }
+        for (name, value) in more {
+            if let Some(value) = value {
+                sources = sources.with_flag(name, value);
+            }
+        }
+        Ok(sources)
+    }
+
+    /// The configuration that these options make.
+    pub(crate) fn configuration(&self) -> Result<Config, Failure> {
+        load(&self.sources(&[])?)
+    }
+}
+
+/// The configuration, or all its mistakes in one line.
+pub(crate) fn load(sources: &Sources) -> Result<Config, Failure> {
+    Config::load(sources).map_err(|error| Failure::usage(format!("the configuration is wrong: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_of_every_command_may_come_last() {
+        let cli = Cli::try_parse_from(["engram", "tenant", "create", "acme", "--json", "--data-dir", "x"]).unwrap();
+        assert_eq!(cli.shared.format(), Format::Json);
+        assert_eq!(cli.shared.data_dir, Some("x".into()));
+    }
+}

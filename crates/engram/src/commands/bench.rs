@@ -1,0 +1,44 @@
+//! `engram bench`: measure speed under load and retrieval quality.
+
+mod load;
+mod retrieval;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::Shared;
+use crate::failure::Failure;
+
+/// Measure speed and retrieval quality
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Latency, throughput, CPU and memory of the service under load
+    Load(load::Load),
+    /// How often search finds what answers a question
+    Retrieval(retrieval::Retrieval),
+}
+
+impl Bench {
+    pub(crate) async fn run(self, shared: &Shared) -> Result<(), Failure> {
+        match self.deed {
+            Deed::Load(load) => load.run(shared).await,
+            Deed::Retrieval(retrieval) => retrieval.run(shared).await,
+        }
+    }
+}
+
+/// A folder for the run, removed after it.
+fn scratch(parent: Option<&std::path::Path>) -> Result<tempfile::TempDir, Failure> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("engram-bench-");
+    let folder = match parent {
+        Some(parent) => builder.tempdir_in(parent),
+        None => builder.tempdir(),
+    };
+    folder.map_err(|error| Failure::refused(format!("cannot make a folder for the run: {error}; choose one with --scratch")))
+}

@@ -1,0 +1,259 @@
+//! All tenants of one volume.
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use engine::{ModelIdentity, StoreOptions};
+use parking_lot::{Mutex, RwLock};
+use stdx::clock::SharedClock;
+use tenancy::TenantId;
+use tokio::sync::Semaphore;
+
+use crate::slot::Slot;
+use crate::volume::Volume;
+use crate::{FleetError, Lease, capacity, layout};
+
+/// How long a shutdown or a removal waits for borrowed stores.
+const DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// Between two looks at a store that is still borrowed.
+const DRAIN_LOOK: Duration = Duration::from_millis(10);
+
+/// How a fleet works.
+#[derive(Debug, Clone)]
+pub struct FleetOptions {
+    /// Tells the time to stores and to this.
+    pub clock: SharedClock,
+    /// The model whose vectors are in use, if it is known yet.
+    pub model: Option<ModelIdentity>,
+    /// Most stores open at once; from file descriptors and memory when `None`.
+    pub stores_open_max: Option<usize>,
+    /// A store nobody used for this long is closed by [`Fleet::close_idle`].
+    pub idle: Duration,
+}
+
+/// The stores of all tenants on one volume.
+#[derive(Debug)]
+pub struct Fleet {
+    root: PathBuf,
+    clock: SharedClock,
+    model: RwLock<Option<ModelIdentity>>,
+    stores_open_max: usize,
+    idle_ms: i64,
+    slots: Mutex<HashMap<TenantId, Arc<Slot>>>,
+    volume: Arc<Volume>,
+    heavy: Arc<Semaphore>,
+    closed: AtomicBool,
+    evicting: AtomicBool,
+}
+
+impl Fleet {
+    /// Prepares `root` (made if it is not there, for this user alone). No store is opened yet.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`] when the folder cannot be made.
+    pub fn open(root: &Path, options: FleetOptions) -> Result<Arc<Self>, FleetError> {
+        make_folder(&root.join("tenants"))?;
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Ok(Arc::new(Self {
+            root: root.to_owned(),
+            volume: Arc::new(Volume::of(root, Arc::clone(&options.clock))),
+            clock: options.clock,
+            model: RwLock::new(options.model),
+            stores_open_max: options.stores_open_max.unwrap_or_else(capacity::stores_open_max),
+            idle_ms: i64::try_from(options.idle.as_millis()).unwrap_or(i64::MAX),
+            slots: Mutex::new(HashMap::new()),
+            heavy: Arc::new(Semaphore::new(cores)),
+            closed: AtomicBool::new(false),
+            evicting: AtomicBool::new(false),
+        }))
+    }
+
+    /// Borrows a tenant's store, opening it if needed. Many callers at once open it once.
+    ///
+    /// # Errors
+    /// [`FleetError::Missing`], [`FleetError::Open`], [`FleetError::Removed`], [`FleetError::Closed`]; other
+    /// tenants are not affected.
+    pub async fn store(self: &Arc<Self>, tenant: &TenantId) -> Result<Lease, FleetError> {
+        let slot = self.slot(tenant);
+        if let Some(open) = slot.borrow(self.clock.now_ms()).filter(|_| !slot.is_removed()) {
+            return Ok(self.lease(open));
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(FleetError::Closed);
+        }
+        let options = StoreOptions {
+            clock: Arc::clone(&self.clock),
+            model: self.model.read().clone(),
+            page_count_max: None,
+        };
+        let opener = Arc::clone(&slot);
+        // A task of its own: a caller that goes away must not leave a half-open handle behind.
+        let opened = tokio::spawn(async move { opener.open(options).await }).await;
+        let open = opened.unwrap_or(Err(FleetError::Closed)).inspect_err(|error| {
+            tracing::error!(tenant = %tenant, %error, "a tenant's store does not open");
+        })?;
+        self.make_room();
+        Ok(self.lease(open))
+    }
+
+    /// Makes the folder of a new tenant.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`], [`FleetError::VolumeFull`].
+    pub fn create_tenant_folder(&self, tenant: &TenantId) -> Result<(), FleetError> {
+        if self.volume.is_nearly_full() {
+            return Err(FleetError::VolumeFull);
+        }
+        make_folder(&layout::tenant_folder(&self.root, tenant))
+    }
+
+    /// Removes everything a tenant stored, once nobody borrows it. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`] when files stay behind or the store is still borrowed after ten seconds.
+    pub async fn remove_tenant(&self, tenant: &TenantId) -> Result<(), FleetError> {
+        let slot = self.slot(tenant);
+        slot.mark_removed();
+        if !close_soon(&slot).await {
+            return Err(FleetError::Folder("the store is still in use".into()));
+        }
+        let folder = layout::tenant_folder(&self.root, tenant);
+        let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(folder)).await;
+        match removed {
+            Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => Err(FleetError::Folder(error.to_string())),
+            Ok(_) => Ok(()),
+            Err(panic) => Err(FleetError::Folder(panic.to_string())),
+        }
+    }
+
+    /// Tenants whose store is open now, and a lease on each.
+    pub fn open_stores(&self) -> Vec<(TenantId, Lease)> {
+        let slots: Vec<_> = self.slots.lock().iter().map(|(id, slot)| (id.clone(), Arc::clone(slot))).collect();
+        slots
+            .into_iter()
+            .filter_map(|(id, slot)| {
+                let last_used_ms = slot.last_used_ms();
+                Some((id, self.lease(slot.borrow(last_used_ms)?)))
+            })
+            .collect()
+    }
+
+    /// Tenants that have a folder on this volume.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`] when the folders cannot be listed.
+    pub fn tenants_on_disk(&self) -> Result<Vec<TenantId>, FleetError> {
+        let read = |path: &Path| -> std::io::Result<Vec<fs::DirEntry>> { fs::read_dir(path)?.collect() };
+        let failed = |error: std::io::Error| FleetError::Folder(error.to_string());
+        let mut tenants = Vec::new();
+        for group in read(&self.root.join("tenants")).map_err(failed)? {
+            if group.path().is_dir() {
+                let names = read(&group.path()).map_err(failed)?.into_iter().map(|entry| entry.file_name());
+                tenants.extend(names.filter_map(|name| TenantId::parse(name.to_str()?).ok()));
+            }
+        }
+        Ok(tenants)
+    }
+
+    /// The model from now on, for stores that are open and those that will be. Vectors of another model stay
+    /// unused until their memories are embedded again.
+    pub async fn use_model(&self, model: ModelIdentity) {
+        *self.model.write() = Some(model.clone());
+        for (tenant, lease) in self.open_stores() {
+            let model = model.clone();
+            if let Err(error) = lease.run(move |store| store.use_model(model)).await {
+                tracing::error!(tenant = %tenant, %error, "a store does not take the new model");
+            }
+        }
+    }
+
+    /// Closes stores nobody used for the idle time, and returns how many.
+    pub async fn close_idle(&self) -> usize {
+        let now_ms = self.clock.now_ms();
+        let mut idle: Vec<_> = self.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect();
+        idle.retain(|slot| now_ms.saturating_sub(slot.last_used_ms()) >= self.idle_ms);
+        let closed = close_all_free(idle).await;
+        self.forget_closed();
+        closed
+    }
+
+    /// Stops opening stores, waits for those in use, checkpoints and closes all.
+    pub async fn close_all(&self) {
+        self.closed.store(true, Ordering::Release);
+        let slots: Vec<_> = self.slots.lock().values().cloned().collect();
+        for slot in slots {
+            if !close_soon(&slot).await {
+                tracing::warn!("a store is still in use at shutdown");
+            }
+        }
+        self.forget_closed();
+    }
+
+    fn slot(&self, tenant: &TenantId) -> Arc<Slot> {
+        let mut slots = self.slots.lock();
+        if let Some(slot) = slots.get(tenant) {
+            return Arc::clone(slot);
+        }
+        let slot = Arc::new(Slot::new(layout::database(&self.root, tenant)));
+        slots.insert(tenant.clone(), Arc::clone(&slot));
+        slot
+    }
+
+    fn lease(&self, open: Arc<crate::slot::OpenStore>) -> Lease {
+        Lease { open, volume: Arc::clone(&self.volume), heavy: Arc::clone(&self.heavy) }
+    }
+
+    /// Closes the stores unused for longest when too many are open, off the request path.
+    fn make_room(self: &Arc<Self>) {
+        let mut open: Vec<_> = self.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect();
+        metrics::gauge!("engram_stores_open").set(open.len() as f64);
+        if open.len() <= self.stores_open_max || self.evicting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let fleet = Arc::clone(self);
+        tokio::spawn(async move {
+            open.sort_by_key(|slot| slot.last_used_ms());
+            // A tenth more than needed, so that the next opening does not sort everything again.
+            let surplus = open.len() - fleet.stores_open_max + fleet.stores_open_max / 10;
+            open.truncate(surplus);
+            close_all_free(open).await;
+            fleet.evicting.store(false, Ordering::Release);
+            fleet.forget_closed();
+        });
+    }
+
+    /// Drops the slots of stores that are closed and that nobody is about to open.
+    fn forget_closed(&self) {
+        let mut slots = self.slots.lock();
+        slots.retain(|_, slot| slot.is_open() || slot.is_removed() || Arc::strong_count(slot) > 1);
+        metrics::gauge!("engram_stores_open").set(slots.values().filter(|slot| slot.is_open()).count() as f64);
+    }
+}
+
+async fn close_all_free(slots: Vec<Arc<Slot>>) -> usize {
+    let mut closed = 0;
+    for slot in slots {
+        closed += usize::from(slot.close_if_free().await);
+    }
+    closed
+}
+
+/// Whether the store is closed, after waiting for those who borrow it.
+async fn close_soon(slot: &Slot) -> bool {
+    let closing = async {
+        while slot.is_open() && !slot.close_if_free().await {
+            tokio::time::sleep(DRAIN_LOOK).await;
+        }
+    };
+    tokio::time::timeout(DRAIN_WAIT, closing).await.is_ok()
+}
+
+fn make_folder(folder: &Path) -> Result<(), FleetError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| FleetError::Folder(format!("{}: {error}", folder.display())))
+}

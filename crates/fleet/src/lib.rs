@@ -1,0 +1,15 @@
+//! The only crate that knows a tenant and a file: where each tenant's store lies, which stores are open, and
+//! who may use them. One store handle per tenant, opened on first use, pinned while borrowed, closed when idle.
+
+mod capacity;
+mod error;
+mod fleet;
+mod layout;
+mod lease;
+mod slot;
+mod volume;
+
+pub use capacity::raise_open_files_limit;
+pub use error::FleetError;
+pub use fleet::{Fleet, FleetOptions};
+pub use lease::Lease;

@@ -1,0 +1,30 @@
+//! Decides and proves: who is asking, for which tenant, and whether they may. Knows no web framework.
+//!
+//! [`Gateway::admit`] is the only maker of a [`Pass`]; whatever works on a tenant's memories takes one. A pass ends
+//! in [`Pass::settle`], which records the usage event before the answer leaves.
+
+mod admit;
+mod authenticate;
+mod credentials;
+mod follow;
+mod issue_key;
+mod key_text;
+mod last_use;
+mod metrics;
+mod pass;
+mod peppers;
+mod rate;
+mod refusal;
+mod remembered;
+mod seat;
+
+pub use admit::{Enforcement, Gateway, GatewayOptions, GatewayTasks};
+pub use authenticate::Principal;
+pub use credentials::{Credentials, Peer};
+pub use issue_key::{IssuedKey, NewKey, issue_key};
+pub use key_text::KeyKind;
+pub use metrics::describe;
+pub use pass::{OperatorPass, Pass};
+pub use peppers::{PepperError, Peppers};
+pub use rate::RateState;
+pub use refusal::{AuthFailure, Needed, Refusal};

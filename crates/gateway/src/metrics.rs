@@ -1,0 +1,59 @@
+//! Every metric of the gateway.
+
+use metrics::{Unit, counter, describe_counter};
+use tenancy::RateClass;
+
+use crate::{AuthFailure, Refusal};
+
+const AUTH_FAILURES: &str = "engram_auth_failures_total";
+const RATE_LIMITED: &str = "engram_rate_limited_total";
+const REFUSED: &str = "engram_refused_total";
+
+/// Codes that [`Refusal::code`] gives.
+const CODES: &[&str] = &[
+    "unauthorized",
+    "conflicting_credentials",
+    "tenant_mismatch",
+    "tenant_not_found",
+    "forbidden",
+    "tenant_suspended",
+    "rate_limited",
+    "quota_exceeded",
+    "unavailable",
+];
+
+/// Describes every metric of the gateway and sets it to zero; call it once the recorder is installed.
+pub fn describe() {
+    describe_counter!(AUTH_FAILURES, Unit::Count, "Requests whose credentials did not hold, by reason");
+    describe_counter!(RATE_LIMITED, Unit::Count, "Requests over a tenant's rate, by rate class");
+    describe_counter!(REFUSED, Unit::Count, "Requests that were not admitted, by error code");
+    for reason in AuthFailure::ALL {
+        counter!(AUTH_FAILURES, "reason" => reason.name()).increment(0);
+    }
+    for class in RateClass::ALL {
+        counter!(RATE_LIMITED, "class" => class.name()).increment(0);
+    }
+    for code in CODES {
+        counter!(REFUSED, "code" => *code).increment(0);
+    }
+}
+
+pub(crate) fn refused(refusal: &Refusal) {
+    counter!(REFUSED, "code" => refusal.code()).increment(1);
+    let reason = match refusal {
+        Refusal::Unauthenticated { reason } => *reason,
+        Refusal::ConflictingCredentials => AuthFailure::Conflicting,
+        Refusal::ContradictingTenant { .. }
+        | Refusal::TenantUnknown { .. }
+        | Refusal::Forbidden { .. }
+        | Refusal::Suspended
+        | Refusal::RateLimited { .. }
+        | Refusal::QuotaExceeded { .. }
+        | Refusal::Unavailable { .. } => return,
+    };
+    counter!(AUTH_FAILURES, "reason" => reason.name()).increment(1);
+}
+
+pub(crate) fn rate_limited(class: RateClass) {
+    counter!(RATE_LIMITED, "class" => class.name()).increment(1);
+}

@@ -1,0 +1,262 @@
+//! Why a request is not admitted, and what its sender can do about it. Every text here is safe to show.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tenancy::{RateClass, Scope};
+
+use crate::RateState;
+
+/// Why no pass was given. [`code`](Self::code) is stable; the display text says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody we know: 401.
+    #[error("{}", .reason.advice())]
+    Unauthenticated {
+        /// What was wrong with the credentials.
+        reason: AuthFailure,
+    },
+    /// Two credentials at once: 400.
+    #[error("send either an Authorization header or an X-API-Key header, not both")]
+    ConflictingCredentials,
+    /// The key is of one tenant and the request names another: 403.
+    #[error(
+        "this key does not belong to the tenant {named:?} that the request names; leave the tenant header out"
+    )]
+    ContradictingTenant {
+        /// What the request named.
+        named: String,
+    },
+    /// No such tenant: 404.
+    #[error("there is no tenant {named:?}")]
+    TenantUnknown {
+        /// What the request named.
+        named: String,
+    },
+    /// Known, but not allowed to do this: 403.
+    #[error("{}", .needed.advice())]
+    Forbidden {
+        /// What would be needed.
+        needed: Needed,
+    },
+    /// The tenant is suspended: 403.
+    #[error("this tenant is suspended; ask whoever runs the service to resume it")]
+    Suspended,
+    /// Too many requests in a short time: 429.
+    #[error("too many {} requests; try again in {} s", .class.name(), seconds(*.retry_after))]
+    RateLimited {
+        /// The bucket that is empty.
+        class: RateClass,
+        /// When a request may succeed again.
+        retry_after: Duration,
+        /// For the rate headers.
+        rate: RateState,
+    },
+    /// The plan allows no more: 402.
+    #[error("the plan's limit of {limit} for {metric} is reached; delete something or change the plan")]
+    QuotaExceeded {
+        /// What is limited, such as `memories`.
+        metric: &'static str,
+        /// How much there is.
+        current: u64,
+        /// How much there may be.
+        limit: u64,
+    },
+    /// Not decidable now: 503.
+    #[error("the service cannot check this request right now; try again in {} s", seconds(*.retry_after))]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+/// What a refused caller would have needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needed {
+    /// A key with this scope.
+    Scope(Scope),
+    /// An operator's key.
+    OperatorKey,
+    /// A key of a tenant; operator keys reach no memories.
+    TenantKey,
+}
+
+/// What was wrong with the credentials; the `reason` label of `engram_auth_failures_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuthFailure {
+    /// There were none.
+    Missing,
+    /// The `Authorization` header is neither `Bearer` nor `Token`.
+    UnsupportedScheme,
+    /// Not written like a key.
+    Malformed,
+    /// Written like a key, with a checksum that does not match.
+    BadChecksum,
+    /// No key has this prefix.
+    UnknownKey,
+    /// A key has this prefix, and another secret.
+    WrongSecret,
+    /// Revoked.
+    Revoked,
+    /// Past its time.
+    Expired,
+    /// The key's tenant is deleted.
+    TenantDeleted,
+    /// Two credentials at once.
+    Conflicting,
+}
+
+impl Refusal {
+    /// The stable error code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated { .. } => "unauthorized",
+            Self::ConflictingCredentials => "conflicting_credentials",
+            Self::ContradictingTenant { .. } => "tenant_mismatch",
+            Self::TenantUnknown { .. } => "tenant_not_found",
+            Self::Forbidden { .. } => "forbidden",
+            Self::Suspended => "tenant_suspended",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::QuotaExceeded { .. } => "quota_exceeded",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::ConflictingCredentials => 400,
+            Self::Unauthenticated { .. } => 401,
+            Self::QuotaExceeded { .. } => 402,
+            Self::ContradictingTenant { .. } | Self::Forbidden { .. } | Self::Suspended => 403,
+            Self::TenantUnknown { .. } => 404,
+            Self::RateLimited { .. } => 429,
+            Self::Unavailable { .. } => 503,
+        }
+    }
+
+    /// What a machine can use of it: the fields beside `error` and `message`.
+    pub fn details(&self) -> Map<String, Value> {
+        let details = match self {
+            Self::Unauthenticated { .. } | Self::ConflictingCredentials | Self::Suspended => json!({}),
+            Self::ContradictingTenant { named } | Self::TenantUnknown { named } => json!({ "tenant": named }),
+            Self::Forbidden { needed: Needed::Scope(scope) } => json!({ "scope": scope.as_str() }),
+            Self::Forbidden { needed: Needed::OperatorKey | Needed::TenantKey } => json!({}),
+            Self::RateLimited { class, retry_after, .. } => {
+                json!({ "retry_after": seconds(*retry_after), "class": class.name() })
+            }
+            Self::QuotaExceeded { metric, current, limit } => {
+                json!({ "metric": metric, "current": current, "limit": limit })
+            }
+            Self::Unavailable { retry_after } => json!({ "retry_after": seconds(*retry_after) }),
+        };
+        match details {
+            Value::Object(fields) => fields,
+            _ => Map::new(),
+        }
+    }
+
+    /// Whole seconds for the `Retry-After` header, when there is a use in trying again.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::Unavailable { retry_after } => {
+                Some(seconds(*retry_after))
+            }
+            Self::Unauthenticated { .. }
+            | Self::ConflictingCredentials
+            | Self::ContradictingTenant { .. }
+            | Self::TenantUnknown { .. }
+            | Self::Forbidden { .. }
+            | Self::Suspended
+            | Self::QuotaExceeded { .. } => None,
+        }
+    }
+
+    /// For the rate headers, where the rate was looked at.
+    pub fn rate(&self) -> Option<&RateState> {
+        match self {
+            Self::RateLimited { rate, .. } => Some(rate),
+            Self::Unauthenticated { .. }
+            | Self::ConflictingCredentials
+            | Self::ContradictingTenant { .. }
+            | Self::TenantUnknown { .. }
+            | Self::Forbidden { .. }
+            | Self::Suspended
+            | Self::QuotaExceeded { .. }
+            | Self::Unavailable { .. } => None,
+        }
+    }
+}
+
+impl Needed {
+    fn advice(self) -> String {
+        match self {
+            Self::Scope(scope) => format!("this key lacks the scope {scope}; use a key that has it"),
+            Self::OperatorKey => "this needs an operator key (eng_op_...)".to_owned(),
+            Self::TenantKey => {
+                "an operator key reaches no memories; use a key of the tenant (eng_live_... or eng_test_...)"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+impl AuthFailure {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Missing,
+        Self::UnsupportedScheme,
+        Self::Malformed,
+        Self::BadChecksum,
+        Self::UnknownKey,
+        Self::WrongSecret,
+        Self::Revoked,
+        Self::Expired,
+        Self::TenantDeleted,
+        Self::Conflicting,
+    ];
+
+    /// The stable name, in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::UnsupportedScheme => "unsupported_scheme",
+            Self::Malformed => "malformed",
+            Self::BadChecksum => "bad_checksum",
+            Self::UnknownKey => "unknown_key",
+            Self::WrongSecret => "wrong_secret",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::TenantDeleted => "tenant_deleted",
+            Self::Conflicting => "conflicting",
+        }
+    }
+
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Missing => "send an API key, as `Authorization: Bearer eng_...` or `X-API-Key: eng_...`",
+            Self::UnsupportedScheme => "the Authorization header must read `Bearer eng_...`",
+            Self::Malformed => {
+                "this is not an Engram API key; one starts with eng_live_, eng_test_ or eng_op_"
+            }
+            Self::BadChecksum => "this API key is mistyped or cut off; copy it again",
+            // One text for all three: whoever guesses learns nothing.
+            Self::UnknownKey | Self::WrongSecret | Self::TenantDeleted => {
+                "this API key is not known here; check the key and the address of the service"
+            }
+            Self::Revoked => "this API key was revoked; use another one",
+            Self::Expired => "this API key has expired; use another one",
+            Self::Conflicting => "send one credential",
+        }
+    }
+}
+
+impl From<AuthFailure> for Refusal {
+    fn from(reason: AuthFailure) -> Self {
+        Self::Unauthenticated { reason }
+    }
+}
+
+/// Whole seconds, rounded up, at least one.
+fn seconds(duration: Duration) -> u64 {
+    (duration.as_secs() + u64::from(duration.subsec_nanos() > 0)).max(1)
+}

@@ -1,0 +1,101 @@
+//! The service put together: every part it is made of, how it starts and how it ends.
+
+mod dev_access;
+mod lifecycle;
+mod start;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use control::Control;
+use fleet::Fleet;
+use gateway::Gateway;
+use metering::{Meter, MeterTasks};
+use parking_lot::Mutex;
+use stdx::clock::SharedClock;
+
+pub use dev_access::DevAccess;
+pub use lifecycle::{InFlight, Lifecycle};
+pub use start::StartError;
+
+use crate::config::Config;
+use crate::jobs::JobTasks;
+use crate::telemetry::Telemetry;
+use crate::vectors::Vectors;
+
+/// The longest a shutdown waits for the usage spool to reach the ledger; the rest is sent at the next start.
+const SPOOL_DRAIN: Duration = Duration::from_secs(5);
+
+/// A running service. Doors borrow it; it knows no listener.
+#[derive(Debug)]
+pub struct App {
+    /// What was chosen.
+    pub config: Config,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// Tenants, keys, plans, the ledger.
+    pub control: Arc<Control>,
+    /// Who may do what.
+    pub gateway: Arc<Gateway>,
+    /// Usage events on their way.
+    pub meter: Arc<Meter>,
+    /// Every tenant's store.
+    pub fleet: Arc<Fleet>,
+    /// Text in, vectors out.
+    pub vectors: Arc<Vectors>,
+    /// Metrics.
+    pub telemetry: Telemetry,
+    /// Whether the service wants traffic, and how much there is.
+    pub lifecycle: Lifecycle,
+    /// The default tenant and its key; in dev only.
+    pub dev: Option<DevAccess>,
+    background: Mutex<Background>,
+}
+
+/// Work that goes on while the service lives.
+#[derive(Debug, Default)]
+struct Background {
+    jobs: Option<JobTasks>,
+    meter: Option<MeterTasks>,
+}
+
+impl App {
+    /// Opens everything under the data folder (made for this user alone if it is not there), creates what a
+    /// first start needs, and starts the background jobs. Needs a tokio runtime.
+    ///
+    /// The caller owns the folder; see [`ownership`](crate::ownership).
+    ///
+    /// # Errors
+    /// [`StartError`], a sentence that says what to do.
+    pub async fn open(config: Config) -> Result<Arc<Self>, StartError> {
+        start::open(config, stdx::clock::SystemClock::shared()).await
+    }
+
+    /// The same with another clock; for tests.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn open_with_clock(config: Config, clock: SharedClock) -> Result<Arc<Self>, StartError> {
+        start::open(config, clock).await
+    }
+
+    /// Every route of every door, behind the edge; for a listener ([`edge::serve`](crate::edge::serve)) or for
+    /// calls inside the process.
+    pub fn router(self: &Arc<Self>) -> axum::Router {
+        crate::rest::router(self)
+    }
+
+    /// Ends the service: stops the jobs, sends usage events, checkpoints and closes every store. Listeners must
+    /// have stopped before. Safe to repeat.
+    pub async fn shutdown(&self) {
+        self.lifecycle.begin_drain();
+        let Background { jobs, meter } = std::mem::take(&mut *self.background.lock());
+        drop(jobs);
+        let waiting = self.meter.drain(SPOOL_DRAIN).await;
+        if waiting > 0 {
+            tracing::info!(waiting, "usage events wait in the spool for the next start");
+        }
+        drop(meter);
+        self.fleet.close_all().await;
+    }
+}

@@ -1,0 +1,131 @@
+//! Opening the parts in their order, and what is said when one of them does not open.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use control::{Control, ControlError};
+use fleet::{Fleet, FleetError, FleetOptions};
+use gateway::Gateway;
+use metering::{Meter, MeterError, MeterOptions};
+use parking_lot::Mutex;
+use stdx::clock::SharedClock;
+use tenancy::Environment;
+
+use super::{App, Background, DevAccess, Lifecycle};
+use crate::config::Config;
+use crate::telemetry::Telemetry;
+use crate::vectors::Vectors;
+
+/// Why the service does not start; each is one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A folder or a file in it is out of reach.
+    #[error("cannot use {}: {error}; make it writable or choose another with --data-dir", .path.display())]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// The control plane.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The usage spool.
+    #[error(transparent)]
+    Meter(#[from] MeterError),
+    /// The stores.
+    #[error("{0}; make the data folder writable or choose another with --data-dir")]
+    Fleet(#[from] FleetError),
+    /// The gateway.
+    #[error("{0}")]
+    Gateway(String),
+    /// The embedding provider's settings.
+    #[error("embedding: {0}")]
+    Embedding(String),
+    /// A defect of ours.
+    #[error("internal error: {0}")]
+    Defect(String),
+}
+
+impl StartError {
+    pub(super) fn folder(path: &Path, error: io::Error) -> Self {
+        Self::Folder { path: path.to_owned(), error }
+    }
+}
+
+pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>, StartError> {
+    let telemetry = Telemetry::install();
+    let data_dir = config.service.data_dir.clone();
+    make_private(&data_dir)?;
+    make_private(&data_dir.join("control"))?;
+    fleet::raise_open_files_limit();
+
+    let embedding = config.embedding.to_provider().map_err(StartError::Embedding)?;
+    let embedding = embedding::Embedding::open(embedding, Arc::clone(&clock))
+        .map_err(|error| StartError::Embedding(error.to_string()))?;
+    let vectors = Arc::new(Vectors::new(embedding));
+
+    let control_file = data_dir.join("control/control.db");
+    let environment = config.service.environment;
+    let control = Arc::new(Control::open(&control_file, Arc::clone(&clock), environment).await?);
+    let meter_options = MeterOptions {
+        flush_every: config.storage.usage_flush_every,
+        flush_events: config.storage.usage_flush_events as u64,
+        ..MeterOptions::default()
+    };
+    let ledger: Arc<Control> = Arc::clone(&control);
+    let meter = Meter::open(&data_dir.join("spool"), ledger, meter_options, Arc::clone(&clock))?;
+    let fleet_options = FleetOptions {
+        clock: Arc::clone(&clock),
+        model: vectors.model(),
+        stores_open_max: config.storage.stores_open_max,
+        idle: config.storage.store_idle,
+    };
+    let fleet = Fleet::open(&data_dir, fleet_options)?;
+    vectors.follow(&fleet);
+    let gateway = open_gateway(&config, &data_dir, &control, &meter, &clock).await?;
+    let dev = match environment {
+        Environment::Dev => {
+            let plan = &config.service.default_plan;
+            Some(DevAccess::prepare(&data_dir, &control, &gateway, &fleet, plan).await?)
+        }
+        Environment::Staging | Environment::Prod => None,
+    };
+
+    let lifecycle = Lifecycle::new(config.limits.in_flight);
+    let app = Arc::new(App {
+        config,
+        clock,
+        control,
+        gateway,
+        meter,
+        fleet,
+        vectors,
+        telemetry,
+        lifecycle,
+        dev,
+        background: Mutex::default(),
+    });
+    let background =
+        Background { jobs: Some(crate::jobs::start(&app)), meter: Some(app.meter.start()) };
+    *app.background.lock() = background;
+    Ok(app)
+}
+
+async fn open_gateway(
+    config: &Config,
+    data_dir: &Path,
+    control: &Arc<Control>,
+    meter: &Arc<Meter>,
+    clock: &SharedClock,
+) -> Result<Arc<Gateway>, StartError> {
+    let _ = (config, data_dir, control, meter, clock);
+    Err(StartError::Gateway("waiting for the gateway".into()))
+}
+
+fn make_private(folder: &Path) -> Result<(), StartError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| StartError::folder(folder, error))
+}

@@ -1,0 +1,231 @@
+//! Where settings come from, in which order, and what is said about the wrong ones.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use tenancy::Environment;
+
+use super::Config;
+use super::setting::{self, Setting};
+
+/// Variables of commands that talk to a service, which are no settings of one.
+const CLIENT_VARIABLES: &[&str] = &["ENGRAM_URL", "ENGRAM_API_KEY", "ENGRAM_TENANT", "ENGRAM_CONFIG"];
+
+/// Everything that was said about the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// A TOML file.
+    pub file: Option<PathBuf>,
+    /// `ENGRAM_*` variables, name and value.
+    pub variables: Vec<(String, String)>,
+    /// Flags, as the setting's name and its value.
+    pub flags: Vec<(String, String)>,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+/// A value on its way: the setting, the text, and where it was said.
+struct Said {
+    setting: &'static Setting,
+    text: String,
+    place: String,
+}
+
+impl Sources {
+    /// The `ENGRAM_*` variables of this process; `ENGRAM_CONFIG` names the file.
+    #[allow(clippy::disallowed_methods, reason = "the configuration is where the environment is read")]
+    pub fn from_environment() -> Self {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with("ENGRAM_"))
+            .collect();
+        let file = std::env::var_os("ENGRAM_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        Self { file, variables, flags: Vec::new() }
+    }
+
+    /// Adds a flag.
+    #[must_use]
+    pub fn with_flag(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.flags.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub(super) fn resolve(&self) -> Result<Config, ConfigError> {
+        let mut problems = Vec::new();
+        let mut said = self.read_file(&mut problems);
+        for (name, value) in &self.variables {
+            if CLIENT_VARIABLES.contains(&name.as_str()) {
+                continue;
+            }
+            match setting::all().find(|setting| setting.variable() == *name) {
+                Some(setting) => said.push(Said { setting, text: value.clone(), place: name.clone() }),
+                None => problems.push(unknown(name, setting::all().map(Setting::variable).collect())),
+            }
+        }
+        for (name, value) in &self.flags {
+            match Setting::named(name) {
+                Some(setting) => said.push(Said { setting, text: value.clone(), place: format!("--{name}") }),
+                None => problems.push(unknown(name, known_names())),
+            }
+        }
+        let mut config = Config::defaults(environment(&said));
+        for Said { setting, text, place } in &said {
+            if let Err(rule) = (setting.apply)(&mut config, text) {
+                problems.push(format!("{place} {rule}"));
+            }
+        }
+        if let Err(problem) = config.embedding.to_provider() {
+            problems.push(problem);
+        }
+        if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
+    }
+
+    fn read_file(&self, problems: &mut Vec<String>) -> Vec<Said> {
+        let Some(path) = &self.file else { return Vec::new() };
+        let place = path.display();
+        let table = std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {place}: {error}"))
+            .and_then(|text| text.parse::<toml::Table>().map_err(|error| format!("{place}: {error}")));
+        let mut said = Vec::new();
+        match table {
+            Ok(table) => flatten(&table, "", &mut |name, text| match (Setting::named(&name), text) {
+                (Some(setting), Some(text)) => said.push(Said { setting, text, place: format!("{place}: {name}") }),
+                (Some(_), None) => problems.push(format!("{place}: {name} must be a single value")),
+                (None, _) => problems.push(format!("{place}: {}", unknown(&name, known_names()))),
+            }),
+            Err(problem) => problems.push(problem),
+        }
+        said
+    }
+}
+
+/// The environment decides the other defaults, so it is looked up first.
+fn environment(said: &[Said]) -> Environment {
+    let last = said.iter().rev().find(|said| said.setting.name == "env");
+    last.and_then(|said| Environment::parse(&said.text)).unwrap_or(Environment::Dev)
+}
+
+fn flatten(table: &toml::Table, prefix: &str, take: &mut dyn FnMut(String, Option<String>)) {
+    for (key, value) in table {
+        let name = format!("{prefix}{key}");
+        match value {
+            toml::Value::Table(inner) => flatten(inner, &format!("{name}."), take),
+            toml::Value::String(text) => take(name, Some(text.clone())),
+            toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => {
+                take(name, Some(value.to_string()));
+            }
+            toml::Value::Array(_) => take(name, None),
+        }
+    }
+}
+
+fn known_names() -> Vec<String> {
+    setting::all().map(|setting| setting.name.to_owned()).collect()
+}
+
+fn unknown(name: &str, known: Vec<String>) -> String {
+    let nearest = known.into_iter().map(|known| (distance(name, &known), known)).min();
+    match nearest {
+        Some((far, known)) if far <= 3 + name.len() / 4 => format!("{name} is no setting; did you mean {known}?"),
+        _ => format!("{name} is no setting"),
+    }
+}
+
+/// Letters to insert, drop or replace (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn sources(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> (Sources, tempfile::NamedTempFile) {
+        let mut kept = tempfile::NamedTempFile::new().unwrap();
+        kept.write_all(file.as_bytes()).unwrap();
+        let owned = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        (Sources { file: Some(kept.path().into()), variables: owned(variables), flags: owned(flags) }, kept)
+    }
+
+    #[test]
+    fn flags_beat_variables_beat_the_file_beat_defaults() {
+        let file = "env = \"prod\"\nlisten = \"127.0.0.1:1\"\n[limits]\nin_flight = 7\nbody_bytes = 2048\n";
+        let (all, _kept) = sources(
+            file,
+            &[("ENGRAM_LISTEN", "127.0.0.1:2"), ("ENGRAM_LIMITS_IN_FLIGHT", "8"), ("ENGRAM_URL", "http://x")],
+            &[("listen", "localhost:3")],
+        );
+        let config = Config::load(&all).unwrap();
+        assert_eq!(config.service.listen.to_string(), "127.0.0.1:3");
+        assert_eq!((config.limits.in_flight, config.limits.body_bytes), (8, 2048));
+        assert_eq!(config.limits.rates, super::super::Enforcement::Enforced);
+        assert_eq!(config.service.default_plan, "free");
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_its_place_and_the_nearest_name() {
+        let file = "lisen = \"x\"\n[limits]\nin_flight = 0\n[embedding]\nprovider = \"openai\"\n";
+        let (all, _kept) = sources(file, &[("ENGRAM_DATADIR", "x")], &[("log.formt", "text")]);
+        let told = Config::load(&all).unwrap_err().to_string();
+        for part in [
+            "did you mean listen?",
+            "did you mean ENGRAM_DATA_DIR?",
+            "did you mean log.format?",
+            "limits.in_flight must be a whole number between 1 and 100000",
+            "needs embedding.url",
+        ] {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    }
+
+    #[test]
+    fn the_sample_file_names_every_setting_and_no_other() {
+        let shown: Vec<String> = sample_names();
+        let mut known = known_names();
+        let mut sorted = shown.clone();
+        sorted.sort();
+        known.sort();
+        assert_eq!(sorted, known);
+    }
+
+    /// Names in the sample, which are all commented out.
+    fn sample_names() -> Vec<String> {
+        let mut section = String::new();
+        let mut names = Vec::new();
+        for line in Config::sample_lines() {
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                section = format!("{name}.");
+            } else if let Some((name, _)) = line.strip_prefix('#').and_then(|rest| rest.split_once(" = ")) {
+                names.push(format!("{section}{name}"));
+            }
+        }
+        names
+    }
+
+    impl Config {
+        fn sample_lines() -> impl Iterator<Item = &'static str> {
+            super::super::SAMPLE.lines().map(str::trim)
+        }
+    }
+}

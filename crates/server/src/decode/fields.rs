@@ -1,0 +1,356 @@
+//! Reads the fields of a JSON object one by one, and keeps every problem on the way.
+
+use engine::{Change, Problem};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+/// Everything that is wrong with a request.
+pub type Problems = Vec<Problem>;
+
+/// Most problems that are told of one request; it has to be mended anyway.
+const PROBLEMS_MAX: usize = 2_000;
+/// Most characters of an unknown field's name that are repeated.
+const NAME_CHARS_SHOWN: usize = 64;
+
+/// How values are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A JSON body: numbers are numbers.
+    Json,
+    /// A query string: everything is text, and `10` is a number.
+    Query,
+}
+
+/// The fields of one object. Values are moved out, and what is left at the end is a problem.
+#[derive(Debug)]
+pub struct Fields<'p> {
+    object: Map<String, Value>,
+    form: Form,
+    parent: Parent,
+    known: Vec<&'static str>,
+    problems: &'p mut Problems,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Parent {
+    Root,
+    Row { list: &'static str, index: usize },
+}
+
+impl<'p> Fields<'p> {
+    /// The fields of a whole request; `None`, and a problem, when it is no object.
+    pub fn of(value: Value, form: Form, problems: &'p mut Problems) -> Option<Self> {
+        Self::new(value, form, Parent::Root, problems)
+    }
+
+    /// The fields of one row of a list in the request.
+    pub fn of_row(value: Value, list: &'static str, index: usize, problems: &'p mut Problems) -> Option<Self> {
+        Self::new(value, Form::Json, Parent::Row { list, index }, problems)
+    }
+
+    fn new(value: Value, form: Form, parent: Parent, problems: &'p mut Problems) -> Option<Self> {
+        match value {
+            Value::Object(object) => {
+                Some(Self { object, form, parent, known: Vec::with_capacity(20), problems })
+            }
+            other => {
+                let name = if matches!(parent, Parent::Root) { "body" } else { "" };
+                let message = format!("must be an object, got {}", kind_of(&other));
+                problems.push(parent.place(Problem::new(name, message)));
+                None
+            }
+        }
+    }
+
+    /// The field, if it is there and not `null`. A value of the wrong kind is a problem, and `None`.
+    pub fn get<T>(&mut self, name: &'static str, read: impl FnOnce(Value, Form) -> Result<T, Problems>) -> Option<T> {
+        match self.take(name)? {
+            Value::Null => None,
+            value => self.keep(name, read(value, self.form)),
+        }
+    }
+
+    /// The field, which must be there.
+    pub fn need<T>(&mut self, name: &'static str, read: impl FnOnce(Value, Form) -> Result<T, Problems>) -> Option<T> {
+        match self.take(name) {
+            None => {
+                self.refuse(name, "is required");
+                None
+            }
+            Some(value) => self.keep(name, read(value, self.form)),
+        }
+    }
+
+    /// The field as a change: absent keeps, `null` clears.
+    pub fn change<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value, Form) -> Result<T, Problems>,
+    ) -> Change<T> {
+        match self.take(name) {
+            None => Change::Keep,
+            Some(Value::Null) => Change::Clear,
+            Some(value) => self.keep(name, read(value, self.form)).map_or(Change::Keep, Change::Set),
+        }
+    }
+
+    /// Adds a problem of one field.
+    pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
+        self.problems.push(self.parent.place(Problem::new(name, message)));
+    }
+
+    /// Adds problems that somebody else found in this object; the first problem of a field is enough.
+    pub fn refuse_all(&mut self, found: Problems) {
+        for problem in found {
+            let problem = self.parent.place(problem);
+            if !self.problems.iter().any(|known| known.field == problem.field) {
+                self.problems.push(problem);
+            }
+        }
+    }
+
+    /// Whether anything is wrong so far, here or in what was read before.
+    pub fn is_flawed(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// Whatever nobody asked for is a problem.
+    pub fn finish(self) {
+        for name in self.object.keys() {
+            if self.problems.len() >= PROBLEMS_MAX {
+                break;
+            }
+            let shown: String = name.chars().take(NAME_CHARS_SHOWN).collect();
+            let message = format!("is not a known field; there are {}", self.known.join(", "));
+            self.problems.push(self.parent.place(Problem::new(shown, message)));
+        }
+    }
+
+    fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        self.object.remove(name)
+    }
+
+    fn keep<T>(&mut self, name: &'static str, read: Result<T, Problems>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(found) => {
+                let parent = self.parent;
+                let room = PROBLEMS_MAX.saturating_sub(self.problems.len()).max(1);
+                let found = found.into_iter().take(room).collect::<Problems>();
+                self.problems.extend(found.into_iter().map(|problem| parent.place(problem.within(name))));
+                None
+            }
+        }
+    }
+}
+
+impl Parent {
+    fn place(self, problem: Problem) -> Problem {
+        match self {
+            Self::Root => problem,
+            Self::Row { list, index } => problem.within(&format!("[{index}]")).within(list),
+        }
+    }
+}
+
+/// A string.
+///
+/// # Errors
+/// One problem, when it is none.
+pub fn text(value: Value, _: Form) -> Result<String, Problems> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => wrong("a string", &other),
+    }
+}
+
+/// A whole number between two bounds.
+pub fn integer(least: i64, most: i64) -> impl FnOnce(Value, Form) -> Result<i64, Problems> {
+    move |value, form| {
+        let number = match (&value, form) {
+            (Value::String(text), Form::Query) => text.parse().ok(),
+            (value, _) => value.as_i64(),
+        };
+        match number {
+            Some(number) if (least..=most).contains(&number) => Ok(number),
+            found => {
+                let wanted = match (least, most) {
+                    (i64::MIN, i64::MAX) => "an integer".to_owned(),
+                    (1, i64::MAX) => "a positive integer".to_owned(),
+                    (least, most) => format!("an integer between {least} and {most}"),
+                };
+                match found {
+                    Some(number) => refused(format!("must be {wanted}, got {number}")),
+                    None => wrong(&wanted, &value),
+                }
+            }
+        }
+    }
+}
+
+/// A whole number above zero, such as an id or a version.
+///
+/// # Errors
+/// One problem, when it is none.
+pub fn positive(value: Value, form: Form) -> Result<i64, Problems> {
+    integer(1, i64::MAX)(value, form)
+}
+
+/// A number.
+///
+/// # Errors
+/// One problem, when it is none.
+pub fn number(value: Value, form: Form) -> Result<f64, Problems> {
+    let number = match (&value, form) {
+        (Value::String(text), Form::Query) => text.parse().ok().filter(|number: &f64| number.is_finite()),
+        (value, _) => value.as_f64(),
+    };
+    number.map_or_else(|| wrong("a number", &value), Ok)
+}
+
+/// `true` or `false`.
+///
+/// # Errors
+/// One problem, when it is neither.
+pub fn boolean(value: Value, form: Form) -> Result<bool, Problems> {
+    match (&value, form) {
+        (Value::Bool(answer), _) => Ok(*answer),
+        (Value::String(text), Form::Query) if text == "true" => Ok(true),
+        (Value::String(text), Form::Query) if text == "false" => Ok(false),
+        _ => wrong("true or false", &value),
+    }
+}
+
+/// A time as RFC 3339 has it.
+///
+/// # Errors
+/// One problem, when it is none.
+pub fn time(value: Value, _: Form) -> Result<Timestamp, Problems> {
+    const WANTED: &str = "an RFC 3339 time such as 2026-11-24T10:00:00Z";
+    match &value {
+        Value::String(text) => text.parse().or_else(|_| refused(format!("must be {WANTED}"))),
+        other => wrong(WANTED, other),
+    }
+}
+
+/// One of a few words.
+pub fn word<T>(words: &'static [&'static str], parse: fn(&str) -> Option<T>) -> impl FnOnce(Value, Form) -> Result<T, Problems> {
+    move |value, _| {
+        let parsed = value.as_str().and_then(parse);
+        parsed.map_or_else(|| wrong(&format!("one of {}", words.join(", ")), &value), Ok)
+    }
+}
+
+/// An array of strings.
+///
+/// # Errors
+/// A problem for each item that is no string.
+pub fn texts(value: Value, _: Form) -> Result<Vec<String>, Problems> {
+    let Value::Array(items) = value else { return wrong("an array of strings", &value) };
+    let mut texts = Vec::with_capacity(items.len());
+    let mut problems = Problems::new();
+    for (index, item) in items.into_iter().enumerate() {
+        match item {
+            Value::String(text) => texts.push(text),
+            other => {
+                let message = format!("must be a string, got {}", kind_of(&other));
+                problems.push(Problem::new(format!("[{index}]"), message));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(texts) } else { Err(problems) }
+}
+
+/// A JSON object; in a query string, its text.
+///
+/// # Errors
+/// One problem, when it is none.
+pub fn object(value: Value, form: Form) -> Result<Map<String, Value>, Problems> {
+    let value = match (value, form) {
+        (Value::String(text), Form::Query) => match serde_json::from_str(&text) {
+            Ok(value) => value,
+            Err(_) => return refused("must be a JSON object".to_owned()),
+        },
+        (value, _) => value,
+    };
+    match value {
+        Value::Object(object) => Ok(object),
+        other => wrong("an object", &other),
+    }
+}
+
+/// A value's kind, for messages.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn wrong<T>(wanted: &str, value: &Value) -> Result<T, Problems> {
+    refused(format!("must be {wanted}, got {}", kind_of(value)))
+}
+
+fn refused<T>(message: String) -> Result<T, Problems> {
+    Err(vec![Problem::new("", message)])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(value: Value, form: Form, wanted: &[&str]) {
+        let mut problems = Problems::new();
+        if let Some(mut fields) = Fields::of(value, form, &mut problems) {
+            fields.need("query", text);
+            fields.get("limit", integer(1, 100));
+            fields.get("when", time);
+            fields.get("explain", boolean);
+            fields.get("tags", texts);
+            fields.get("score", number);
+            fields.finish();
+        }
+        let told: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn every_problem_is_kept_with_its_place() {
+        check(json!({"query": "x", "limit": 10, "tags": ["a"], "score": 1, "when": "2026-01-01T00:00:00+02:00"}), Form::Json, &[]);
+        check(
+            json!({"limit": "10", "when": "soon", "explain": 1, "tags": ["a", 2], "extra": 1}),
+            Form::Json,
+            &[
+                "query is required",
+                "limit must be an integer between 1 and 100, got a string",
+                "when must be an RFC 3339 time such as 2026-11-24T10:00:00Z",
+                "explain must be true or false, got a number",
+                "tags[1] must be a string, got a number",
+                "extra is not a known field; there are query, limit, when, explain, tags, score",
+            ],
+        );
+        check(json!({"query": null, "limit": 101, "score": null}), Form::Json, &[
+            "query must be a string, got null",
+            "limit must be an integer between 1 and 100, got 101",
+        ]);
+        check(json!({"query": "x", "limit": 1.5}), Form::Json, &["limit must be an integer between 1 and 100, got a number"]);
+        check(json!([1]), Form::Json, &["body must be an object, got an array"]);
+    }
+
+    #[test]
+    fn a_query_string_may_write_numbers_as_text() {
+        check(json!({"query": "x", "limit": "10", "explain": "true", "score": "0.5"}), Form::Query, &[]);
+        check(json!({"query": "x", "limit": "ten", "explain": "yes", "score": "NaN"}), Form::Query, &[
+            "limit must be an integer between 1 and 100, got a string",
+            "explain must be true or false, got a string",
+            "score must be a number, got a string",
+        ]);
+    }
+}

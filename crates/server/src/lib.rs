@@ -1,0 +1,13 @@
+//! The service: doors of equal rank (REST, MCP), the operations where they meet, jobs, configuration.
+
+pub mod app;
+pub mod config;
+pub mod decode;
+pub mod edge;
+pub mod jobs;
+pub mod mcp;
+pub mod operations;
+pub mod ownership;
+pub mod rest;
+pub mod telemetry;
+pub mod vectors;

@@ -1,0 +1,41 @@
+//! What the service does, one deed a file. The doors meet here: REST and MCP decode, call one of these with
+//! the [`Visit`] that `gateway::admit` allowed, and settle it with the answer.
+
+mod create_memory;
+mod create_memory_batch;
+mod delete_memories_by_filter;
+mod delete_memory;
+mod failure;
+mod get_memory;
+mod list_memories;
+mod list_workspaces;
+mod memory_history;
+mod revert_memory;
+mod search;
+mod shape;
+mod show_usage;
+mod stats;
+mod tenant_admin;
+mod update_memory;
+mod visit;
+
+pub use create_memory::{StoredMemory, create_memory};
+pub use create_memory_batch::create_memory_batch;
+pub use delete_memories_by_filter::delete_memories_by_filter;
+pub use delete_memory::delete_memory;
+pub use failure::Failure;
+pub use get_memory::get_memory;
+pub use list_memories::list_memories;
+pub use list_workspaces::list_workspaces;
+pub use memory_history::memory_history;
+pub use revert_memory::revert_memory;
+pub use search::search;
+pub use shape::{memory_to_wire, tenant_to_wire};
+pub use show_usage::{show_usage, usage_of};
+pub use stats::stats;
+pub use tenant_admin::{
+    create_api_key, create_tenant, list_api_keys, list_plans, list_tenants, revoke_api_key, set_plan, show_tenant,
+    update_tenant,
+};
+pub use update_memory::update_memory;
+pub use visit::{Done, Settled, Visit};

@@ -1,0 +1,47 @@
+//! Finds memories by words and meaning.
+
+use std::time::{Duration, Instant};
+
+use engine::{Completeness, Correction, Ranking, SearchQuery};
+use gateway::Pass;
+
+use super::shape::hit_to_wire;
+use super::{Done, Failure};
+use crate::app::App;
+use crate::decode::SearchInput;
+
+/// After this long a search answers with what it has.
+const SEARCH_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Searches the caller's memories. Without a vector for the query (a remote model that is down) it goes by
+/// words alone.
+///
+/// # Errors
+/// [`Failure::Store`].
+pub async fn search(app: &App, pass: &Pass, input: SearchInput) -> Result<Done<api::SearchAnswer>, Failure> {
+    let started = Instant::now();
+    let workspace = input.workspace.clone();
+    let mut answer = api::SearchAnswer { items: Vec::new(), corrections: Vec::new(), complete: true, took_ms: 0.0 };
+    if !input.text.trim().is_empty() {
+        let lease = app.fleet.store(pass.tenant()).await?;
+        let query = SearchQuery {
+            embedded: app.vectors.of_query(&input.text).await,
+            text: input.text,
+            workspace: input.workspace,
+            filter: input.filter,
+            limit: input.limit,
+            min_score: input.min_score,
+            explain: input.explain,
+            ranking: Ranking::Hybrid,
+            deadline: Some(SEARCH_DEADLINE),
+        };
+        let found = lease.run_heavy(move |store| store.search(&query)).await?;
+        answer.items = found.hits.into_iter().map(hit_to_wire).collect();
+        let corrected = |c: Correction| api::CorrectedWord { from: c.from, to: c.to };
+        answer.corrections = found.corrections.into_iter().map(corrected).collect();
+        answer.complete = found.completeness == Completeness::Complete;
+    }
+    // Microseconds are enough; more digits would only be noise.
+    answer.took_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    Ok(Done::read(answer, workspace))
+}

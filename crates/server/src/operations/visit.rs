@@ -1,0 +1,76 @@
+//! One admitted request: from `gateway::admit` to the usage event, with nothing to forget on the way.
+
+use gateway::{Credentials, Pass, RateState};
+use tenancy::{Operation, RequestId, Work};
+
+use super::Failure;
+use crate::app::App;
+
+/// What an operation gives back: the answer, and what there is to count.
+#[derive(Debug)]
+pub struct Done<T> {
+    /// The answer.
+    pub value: T,
+    /// What was done, for the usage event.
+    pub work: Work,
+    /// The workspace the request named, if it named one.
+    pub workspace: Option<String>,
+}
+
+/// A request that was let in. It ends with [`settle`](Self::settle); one that is dropped before (a panic, a
+/// timeout, a client that went away) is recorded as our own failure, and not charged.
+#[derive(Debug)]
+pub struct Visit {
+    pass: Pass,
+}
+
+/// The answer, after its usage event is on disk.
+#[derive(Debug)]
+pub struct Settled<T> {
+    /// The answer.
+    pub outcome: Result<T, Failure>,
+    /// Where the caller stands with its rate limit.
+    pub rate: Option<RateState>,
+}
+
+impl<T> Done<T> {
+    /// An answer that changed nothing.
+    pub fn read(value: T, workspace: Option<String>) -> Self {
+        Self { value, work: Work::default(), workspace }
+    }
+}
+
+impl Visit {
+    /// Asks the gateway.
+    ///
+    /// # Errors
+    /// [`Failure::Refused`].
+    pub async fn admit(
+        app: &App,
+        request: &RequestId,
+        credentials: &Credentials<'_>,
+        operation: Operation,
+    ) -> Result<Self, Failure> {
+        Ok(Self { pass: app.gateway.admit(request, credentials, operation).await? })
+    }
+
+    /// The proof that the caller may do this.
+    pub fn pass(&self) -> &Pass {
+        &self.pass
+    }
+
+    /// Records the request. `status` tells the HTTP status of a success; a failure has its own.
+    pub fn settle<T>(self, outcome: Result<Done<T>, Failure>, status: impl FnOnce(&T) -> u16) -> Settled<T> {
+        let rate = self.pass.rate();
+        match outcome {
+            Ok(done) => {
+                self.pass.settle(status(&done.value), done.work, done.workspace);
+                Settled { outcome: Ok(done.value), rate }
+            }
+            Err(failure) => {
+                self.pass.settle(failure.status(), Work::default(), None);
+                Settled { outcome: Err(failure), rate }
+            }
+        }
+    }
+}

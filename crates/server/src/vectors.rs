@@ -1,0 +1,113 @@
+//! Vectors for the engine: the embedding provider, measured apart, with the model's name on every vector.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Instant;
+
+use arc_swap::ArcSwapOption;
+use embedding::{EmbedError, Embedding};
+use engine::{Embedded, ModelIdentity};
+use fleet::Fleet;
+
+/// The provider and the model it turned out to be.
+#[derive(Debug)]
+pub struct Vectors {
+    embedding: Embedding,
+    model: ArcSwapOption<ModelIdentity>,
+    fleet: OnceLock<Weak<Fleet>>,
+}
+
+impl Vectors {
+    pub(crate) fn new(embedding: Embedding) -> Self {
+        let model = embedding.identity().map(|identity| Arc::new(to_engine(identity)));
+        Self { embedding, model: ArcSwapOption::new(model), fleet: OnceLock::new() }
+    }
+
+    /// Tells `fleet` which model is in use once it is known.
+    pub(crate) fn follow(&self, fleet: &Arc<Fleet>) {
+        let _ = self.fleet.set(Arc::downgrade(fleet));
+    }
+
+    /// The provider itself.
+    pub fn provider(&self) -> &Embedding {
+        &self.embedding
+    }
+
+    /// The model in use; `None` until a remote one has answered for the first time.
+    pub fn model(&self) -> Option<ModelIdentity> {
+        self.model.load().as_deref().cloned()
+    }
+
+    /// The vector of a text to be stored; `None` leaves the memory to be embedded later.
+    pub async fn of_text(&self, text: &str) -> Option<Embedded> {
+        match self.at_once(text) {
+            Some(embedded) => Some(embedded),
+            None => self.of_texts(&[text]).await.pop().flatten(),
+        }
+    }
+
+    /// The vectors of texts to be stored, one each.
+    pub async fn of_texts(&self, texts: &[&str]) -> Vec<Option<Embedded>> {
+        let started = Instant::now();
+        let outcome = self.embedding.embed(texts).await;
+        match self.measured(started, outcome).await {
+            Some((model, vectors)) => {
+                vectors.into_iter().map(|values| Some(Embedded { model: model.clone(), values })).collect()
+            }
+            None => vec![None; texts.len()],
+        }
+    }
+
+    /// The vector of a search's query; `None` leaves the search to words alone.
+    pub async fn of_query(&self, text: &str) -> Option<Embedded> {
+        if let Some(embedded) = self.at_once(text) {
+            return Some(embedded);
+        }
+        let started = Instant::now();
+        let outcome = self.embedding.embed_query(text).await.map(|vector| vec![vector]);
+        let (model, mut vectors) = self.measured(started, outcome).await?;
+        Some(Embedded { model, values: vectors.pop()? })
+    }
+
+    /// A static model needs no waiting and cannot fail; not worth a measurement of its own.
+    fn at_once(&self, text: &str) -> Option<Embedded> {
+        let model = self.model()?;
+        Some(Embedded { model, values: self.embedding.embed_now(text)? })
+    }
+
+    async fn measured(
+        &self,
+        started: Instant,
+        outcome: Result<Vec<Vec<f32>>, EmbedError>,
+    ) -> Option<(ModelIdentity, Vec<Vec<f32>>)> {
+        metrics::histogram!("engram_embedding_duration_seconds").record(started.elapsed().as_secs_f64());
+        match outcome {
+            Ok(vectors) => Some((self.learnt_model().await?, vectors)),
+            Err(error) => {
+                metrics::counter!("engram_embedding_failures_total", "outcome" => error.outcome()).increment(1);
+                tracing::warn!(%error, "no vector; memories are found by words until they are embedded");
+                None
+            }
+        }
+    }
+
+    /// The model, told to every store before the first of its vectors reaches one.
+    async fn learnt_model(&self) -> Option<ModelIdentity> {
+        if let Some(model) = self.model() {
+            return Some(model);
+        }
+        let model = to_engine(self.embedding.identity()?);
+        if let Some(fleet) = self.fleet.get().and_then(Weak::upgrade) {
+            fleet.use_model(model.clone()).await;
+        }
+        self.model.store(Some(Arc::new(model.clone())));
+        Some(model)
+    }
+}
+
+fn to_engine(identity: embedding::ModelIdentity) -> ModelIdentity {
+    ModelIdentity {
+        name: identity.name.into(),
+        revision: identity.revision.into(),
+        dimensions: identity.dimensions,
+    }
+}

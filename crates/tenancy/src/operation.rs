@@ -1,0 +1,194 @@
+//! Everything a tenant can ask for, and what each asks in return: a scope, a rate class, counters.
+
+use crate::{Counters, Scope, Work};
+
+/// One deed, by the name it has in files, spans, metrics and documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Operation {
+    /// Store one memory.
+    CreateMemory,
+    /// Store up to 1,000 memories, all or none.
+    CreateMemoryBatch,
+    /// Read one memory.
+    GetMemory,
+    /// Page through memories.
+    ListMemories,
+    /// Change fields of a memory.
+    UpdateMemory,
+    /// Delete one memory.
+    DeleteMemory,
+    /// Delete every memory a filter matches.
+    DeleteMemoriesByFilter,
+    /// Read the versions of a memory.
+    MemoryHistory,
+    /// Bring back an earlier version of a memory.
+    RevertMemory,
+    /// Find memories by words and meaning.
+    Search,
+    /// Name the workspaces.
+    ListWorkspaces,
+    /// Count what is stored.
+    Stats,
+    /// Talk MCP without touching a memory: initialise, list tools, read a prompt.
+    DescribeMcp,
+    /// Read the tenant's own usage.
+    ShowUsage,
+}
+
+/// Operations that draw from one token bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RateClass {
+    /// Cheap look-ups.
+    Read,
+    /// Everything that commits.
+    Write,
+    /// Searches, which cost the most.
+    Search,
+}
+
+impl RateClass {
+    /// Every class there is.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Search];
+
+    /// The class's name in metrics and headers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Search => "search",
+        }
+    }
+}
+
+impl Operation {
+    /// Every operation there is.
+    pub const ALL: [Self; 14] = [
+        Self::CreateMemory,
+        Self::CreateMemoryBatch,
+        Self::GetMemory,
+        Self::ListMemories,
+        Self::UpdateMemory,
+        Self::DeleteMemory,
+        Self::DeleteMemoriesByFilter,
+        Self::MemoryHistory,
+        Self::RevertMemory,
+        Self::Search,
+        Self::ListWorkspaces,
+        Self::Stats,
+        Self::DescribeMcp,
+        Self::ShowUsage,
+    ];
+
+    /// The operation's name in spans, metrics and usage events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreateMemory => "create_memory",
+            Self::CreateMemoryBatch => "create_memory_batch",
+            Self::GetMemory => "get_memory",
+            Self::ListMemories => "list_memories",
+            Self::UpdateMemory => "update_memory",
+            Self::DeleteMemory => "delete_memory",
+            Self::DeleteMemoriesByFilter => "delete_memories_by_filter",
+            Self::MemoryHistory => "memory_history",
+            Self::RevertMemory => "revert_memory",
+            Self::Search => "search",
+            Self::ListWorkspaces => "list_workspaces",
+            Self::Stats => "stats",
+            Self::DescribeMcp => "describe_mcp",
+            Self::ShowUsage => "show_usage",
+        }
+    }
+
+    /// The scope a caller needs.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::CreateMemory
+            | Self::CreateMemoryBatch
+            | Self::UpdateMemory
+            | Self::DeleteMemory
+            | Self::DeleteMemoriesByFilter
+            | Self::RevertMemory => Scope::MemoriesWrite,
+            Self::GetMemory
+            | Self::ListMemories
+            | Self::MemoryHistory
+            | Self::ListWorkspaces
+            | Self::Stats
+            | Self::DescribeMcp => Scope::MemoriesRead,
+            Self::Search => Scope::Search,
+            Self::ShowUsage => Scope::Admin,
+        }
+    }
+
+    /// The token bucket the operation draws from.
+    pub fn rate_class(self) -> RateClass {
+        match self {
+            Self::CreateMemory
+            | Self::CreateMemoryBatch
+            | Self::UpdateMemory
+            | Self::DeleteMemory
+            | Self::DeleteMemoriesByFilter
+            | Self::RevertMemory => RateClass::Write,
+            Self::GetMemory
+            | Self::ListMemories
+            | Self::MemoryHistory
+            | Self::ListWorkspaces
+            | Self::Stats
+            | Self::DescribeMcp
+            | Self::ShowUsage => RateClass::Read,
+            Self::Search => RateClass::Search,
+        }
+    }
+
+    /// What a successful call counts, given the work it did.
+    pub fn counters(self, work: Work) -> Counters {
+        let call = Counters { api_calls: 1, ..Counters::default() };
+        match self {
+            Self::CreateMemory | Self::CreateMemoryBatch => Counters {
+                memories_created: work.memories_created,
+                storage_bytes_delta: work.storage_bytes_delta,
+                ..call
+            },
+            Self::UpdateMemory | Self::DeleteMemory | Self::DeleteMemoriesByFilter | Self::RevertMemory => {
+                Counters { storage_bytes_delta: work.storage_bytes_delta, ..call }
+            }
+            Self::Search => Counters { search_queries: 1, ..call },
+            Self::GetMemory
+            | Self::ListMemories
+            | Self::MemoryHistory
+            | Self::ListWorkspaces
+            | Self::Stats
+            | Self::DescribeMcp
+            | Self::ShowUsage => call,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_is_listed_once_under_its_own_name() {
+        let names: BTreeSet<_> = Operation::ALL.iter().map(|o| o.name()).collect();
+        assert_eq!(names.len(), Operation::ALL.len());
+    }
+
+    #[test]
+    fn a_batch_counts_its_rows_and_a_search_counts_itself() {
+        let work = Work { memories_created: 40, storage_bytes_delta: 9_000 };
+        let batch = Operation::CreateMemoryBatch.counters(work);
+        assert_eq!((batch.api_calls, batch.memories_created, batch.storage_bytes_delta), (1, 40, 9_000));
+        let search = Operation::Search.counters(Work::default());
+        assert_eq!((search.api_calls, search.search_queries, search.memories_created), (1, 1, 0));
+    }
+
+    #[test]
+    fn whatever_writes_needs_the_write_scope() {
+        for operation in Operation::ALL {
+            let writes = operation.rate_class() == RateClass::Write;
+            assert_eq!(operation.scope() == Scope::MemoriesWrite, writes, "{operation:?}");
+        }
+    }
+}
