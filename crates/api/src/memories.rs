@@ -137,56 +137,74 @@ pub struct CreateMemoryBatch {
 pub struct UpdateMemory {
     /// New text; cannot be cleared.
     #[schema(min_length = 1)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
     /// Cleared it is `note` again.
     #[schema(pattern = "^[a-z0-9_-]{1,32}$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Replaces all labels.
     #[schema(max_items = 32)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
     /// Replaces the whole object.
     #[schema(value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
     /// Cleared it is 0.5 again.
     #[schema(minimum = 0, maximum = 1)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub importance: Option<f64>,
     /// Moves the memory; cleared it moves to `default`.
     #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
     /// The user it is about or for.
     #[schema(max_length = 256)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
     /// The agent that keeps it.
     #[schema(max_length = 256)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
     /// The session it came from.
     #[schema(max_length = 256)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
     /// Who said or did it.
     #[schema(max_length = 256)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
     /// `permanent` clears the expiry.
     #[schema(pattern = "^(permanent|daily)$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// Cleared, the memory becomes permanent.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// When what it tells of happened.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub event_time: Option<Timestamp>,
     /// From when on it is true.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Timestamp>,
     /// Until when it is true.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub valid_to: Option<Timestamp>,
     /// The memory that replaced it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub superseded_by: Option<i64>,
     /// Your own key, unique in its workspace.
     #[schema(max_length = 256)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub custom_id: Option<String>,
     /// The version you know; another one is a 409 and nothing changes.
     #[schema(minimum = 1)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,
 }
 

@@ -106,7 +106,6 @@ impl From<rusqlite::Error> for EngineError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) if error.to_string().contains("max_page") => Self::Full,
             Some(
                 ErrorCode::DiskFull
                 | ErrorCode::SystemIoFailure

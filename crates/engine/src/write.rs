@@ -40,7 +40,7 @@ pub(crate) struct Session<'c> {
     words: HashSet<String>,
 }
 
-/// A memory's text as the indexes want it.
+/// A memory's text, and its actor's name, as the indexes want them: who speaks is rarely in the words.
 struct Analysed {
     /// Distinct terms, separated by blanks.
     terms: String,
@@ -49,12 +49,16 @@ struct Analysed {
     tokens: u32,
 }
 
-fn analyse(content: &str) -> Analysed {
+fn analyse(content: &str, actor: Option<&str>) -> Analysed {
     let (mut terms, mut words, mut tokens) = (BTreeSet::new(), BTreeSet::new(), 0u32);
     for token in analysis::tokens(content) {
         terms.insert(token.term);
         words.insert(token.word);
         tokens += 1;
+    }
+    for token in analysis::tokens(actor.unwrap_or_default()) {
+        terms.insert(token.term);
+        words.insert(token.word);
     }
     let terms: Vec<_> = terms.into_iter().collect();
     Analysed { terms: terms.join(" "), words, tokens }
@@ -143,14 +147,8 @@ impl<'c> Session<'c> {
     }
 
     pub(crate) fn delete(&mut self, id: MemoryId) -> Result<Deleted, EngineError> {
-        let content: String = self
-            .connection
-            .prepare_cached(&format!("SELECT content FROM memory WHERE id = ? AND {}", read::ALIVE))?
-            .query_row((id, self.now_ms), |row| row.get(0))
-            .optional()?
-            .ok_or(EngineError::MemoryNotFound(id))?;
-        let freed = self.remove(id)?;
-        self.forget_words(&analyse(&content).words)?;
+        read::get(self.connection, id, None, self.now_ms)?;
+        let freed = self.remove_all(&[id])?;
         Ok(Deleted { ids: vec![id], count: 1, storage_bytes_delta: -freed })
     }
 
@@ -269,7 +267,7 @@ impl<'c> Session<'c> {
         self.check_successor(&memory)?;
         let workspace_id = self.workspace_id(&memory.workspace)?;
         let metadata = to_json(&memory.metadata)?;
-        let analysed = analyse(&memory.content);
+        let analysed = analyse(&memory.content, memory.actor.as_deref());
         self.connection
             .prepare_cached(
                 "INSERT INTO memory (workspace_id, content, kind, tags, metadata, importance, user_id, agent_id, \
@@ -367,12 +365,14 @@ impl<'c> Session<'c> {
         embedded: Option<Embedded>,
         model: Option<i64>,
     ) -> Result<(), EngineError> {
-        let analysed = analyse(&new.content);
-        if new.content != old.content {
+        let analysed = analyse(&new.content, new.actor.as_deref());
+        if new.content != old.content || new.actor != old.actor {
             self.connection.prepare_cached("DELETE FROM keyword WHERE rowid = ?")?.execute([new.id])?;
             self.put_terms(new.id, &analysed)?;
-            let gone = &analyse(&old.content).words - &analysed.words;
+            let gone = &analyse(&old.content, old.actor.as_deref()).words - &analysed.words;
             self.forget_words(&gone)?;
+        }
+        if new.content != old.content {
             let model_id = match embedded {
                 Some(embedded) => Some(self.put_vector(new.id, &embedded)?),
                 None => {
@@ -576,12 +576,12 @@ impl<'c> Session<'c> {
     fn remove_all(&mut self, ids: &[MemoryId]) -> Result<i64, EngineError> {
         let (mut freed, mut words) = (0, BTreeSet::new());
         for id in ids {
-            let content: String = self
+            let (content, actor): (String, Option<String>) = self
                 .connection
-                .prepare_cached("SELECT content FROM memory WHERE id = ?")?
-                .query_row([id], |row| row.get(0))?;
+                .prepare_cached("SELECT content, actor FROM memory WHERE id = ?")?
+                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
             freed += self.remove(*id)?;
-            words.append(&mut analyse(&content).words);
+            words.append(&mut analyse(&content, actor.as_deref()).words);
         }
         self.forget_words(&words)?;
         Ok(freed)

@@ -20,6 +20,9 @@ const PAUSE_DIVISOR: u32 = 8;
 /// The longest pause, whatever the disk.
 const PAUSE_MAX: Duration = Duration::from_millis(1);
 
+/// `max_page_count` of a store without a bound (SQLite's default).
+const PAGE_COUNT_UNBOUNDED: i64 = 0xFFFF_FFFE;
+
 /// Serialises writes to one store and commits them in groups.
 pub(crate) struct Writer {
     queue: Mutex<Queue>,
@@ -44,7 +47,7 @@ struct Ticket {
 /// What an operation leaves behind: its changes stay, or they are rolled back.
 pub(crate) enum Verdict {
     Keep,
-    RollBack,
+    RollBack(EngineError),
 }
 
 /// Where a caller waits: to be answered, or to lead the next group.
@@ -100,7 +103,10 @@ impl Writer {
                 let answer = Arc::clone(&answer);
                 Box::new(move |session| {
                     let outcome = operation(session);
-                    let verdict = if outcome.is_ok() { Verdict::Keep } else { Verdict::RollBack };
+                    let verdict = match &outcome {
+                        Ok(_) => Verdict::Keep,
+                        Err(error) => Verdict::RollBack(error.clone()),
+                    };
                     *answer.lock() = Some(outcome);
                     verdict
                 })
@@ -177,15 +183,25 @@ fn commit_group(connection: &mut Connection, group: Vec<Ticket>, now_ms: i64) ->
             connection.prepare_cached("SAVEPOINT operation")?.execute([])?;
             let mark = session.changes.len();
             let verdict = catch_unwind(AssertUnwindSafe(|| (ticket.run)(&mut session)));
-            if !matches!(verdict, Ok(Verdict::Keep)) {
+            let error = match verdict {
+                Ok(Verdict::Keep) => None,
+                Ok(Verdict::RollBack(error)) => Some(error),
+                Err(_panic) => {
+                    let error = EngineError::Internal("an operation panicked".into());
+                    if let Some(fail) = failures.pop() {
+                        fail(error.clone());
+                    }
+                    Some(error)
+                }
+            };
+            if let Some(error) = error {
+                // A full or failing disk ends the whole transaction: nobody's changes are there any more.
+                if connection.is_autocommit() {
+                    return Err(full_or(error, connection));
+                }
                 connection.prepare_cached("ROLLBACK TO operation")?.execute([])?;
                 session.changes.truncate(mark);
                 session.forget_cached();
-            }
-            if verdict.is_err()
-                && let Some(fail) = failures.pop()
-            {
-                fail(EngineError::Internal("an operation panicked".into()));
             }
             connection.prepare_cached("RELEASE operation")?.execute([])?;
         }
@@ -199,4 +215,13 @@ fn commit_group(connection: &mut Connection, group: Vec<Ticket>, now_ms: i64) ->
         }
         Vec::new()
     })
+}
+
+/// SQLite says "full" for a full disk and for a store at its own bound; the bound is ours to tell apart.
+fn full_or(error: EngineError, connection: &Connection) -> EngineError {
+    let bound = connection.pragma_query_value(None, "max_page_count", |row| row.get::<_, i64>(0));
+    match (&error, bound) {
+        (EngineError::Disk(_), Ok(pages)) if pages < PAGE_COUNT_UNBOUNDED => EngineError::Full,
+        _ => error,
+    }
 }

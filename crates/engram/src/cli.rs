@@ -52,10 +52,17 @@ pub(crate) struct Shared {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Reach {
     /// The service's address; without it, the one that owns the data folder
-    #[arg(long, env = "ENGRAM_URL", value_name = "URL", help_heading = "Service")]
+    #[arg(long, global = true, env = "ENGRAM_URL", value_name = "URL", help_heading = "Service")]
     pub(crate) url: Option<String>,
     /// Key for the service at --url
-    #[arg(long, env = "ENGRAM_API_KEY", value_name = "KEY", hide_env_values = true, help_heading = "Service")]
+    #[arg(
+        long,
+        global = true,
+        env = "ENGRAM_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        help_heading = "Service"
+    )]
     pub(crate) api_key: Option<String>,
 }
 

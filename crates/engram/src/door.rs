@@ -15,7 +15,6 @@ use serde_json::Value;
 use crate::cli::{Reach, Shared};
 use crate::failure::Failure;
 
-pub(crate) use own_folder::OwnFolder;
 pub(crate) use way::{Trouble, Way};
 
 /// Names the tenant when the caller proves to be the operator and could act for any.

@@ -118,7 +118,7 @@ impl Gateway {
     pub async fn admit_operator(&self, credentials: &Credentials<'_>) -> Result<OperatorPass, Refusal> {
         let decision = match self.authenticate(credentials).await {
             Ok(principal @ (Principal::OperatorKey { .. } | Principal::Local)) => {
-                Ok(OperatorPass::new(principal))
+                Ok(OperatorPass::new(principal, credentials.peer))
             }
             Ok(Principal::TenantKey { .. }) => Err(Refusal::Forbidden { needed: Needed::OperatorKey }),
             Err(refusal) => Err(refusal),

@@ -10,7 +10,7 @@ use tenancy::{Counters, Limits, Operation, RequestId, Scopes, Slug, Tenant, Tena
 use crate::rate::RateState;
 use crate::remembered::Entry;
 use crate::seat::Seat;
-use crate::{Gateway, Principal};
+use crate::{Gateway, Peer, Principal};
 
 /// One admitted request of one tenant. Only [`Gateway::admit`] makes it.
 ///
@@ -32,6 +32,7 @@ pub struct Pass {
 #[derive(Debug)]
 pub struct OperatorPass {
     principal: Principal,
+    peer: Peer,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,8 +154,8 @@ impl std::fmt::Debug for Pass {
 }
 
 impl OperatorPass {
-    pub(crate) fn new(principal: Principal) -> Self {
-        Self { principal }
+    pub(crate) fn new(principal: Principal, peer: Peer) -> Self {
+        Self { principal, peer }
     }
 
     /// Who is asking.
@@ -162,9 +163,13 @@ impl OperatorPass {
         &self.principal
     }
 
-    /// The name under which the audit log knows them.
+    /// The name and address under which the audit log knows them.
     pub fn actor(&self) -> Actor {
-        self.principal.actor()
+        let actor = self.principal.actor();
+        match self.peer {
+            Peer::Network(address) => actor.from_address(address),
+            Peer::LocalSocket => actor,
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl Buckets {
     fn new(limit: RateLimit) -> Self {
         let quota = Quota::per_second(limit.per_second).allow_burst(limit.burst);
         let clock = DefaultClock::default();
-        let keyed = RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()).with_middleware();
+        let keyed = Keyed::new(quota, DashMapStateStore::default(), clock.clone());
         Self { limit, keyed, clock }
     }
 

@@ -22,9 +22,13 @@ impl Seat {
     pub(crate) fn require_active(&self) -> Result<(), Refusal> {
         match self.tenant.status {
             TenantStatus::Active => Ok(()),
-            TenantStatus::Suspended => Err(Refusal::Suspended),
-            TenantStatus::Deleted => Err(AuthFailure::TenantDeleted.into()),
+            // A deleted tenant has no seat to begin with; see `seat_of`.
+            TenantStatus::Suspended | TenantStatus::Deleted => Err(Refusal::Suspended),
         }
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.tenant.status == TenantStatus::Deleted
     }
 
     fn buckets(&self, class: RateClass) -> Option<&Buckets> {
@@ -61,6 +65,9 @@ impl Gateway {
         match (principal, credentials.tenant_header) {
             (Principal::TenantKey { tenant, .. }, header) => {
                 let seat = self.seat(tenant).await?.ok_or(AuthFailure::UnknownKey)?;
+                if seat.value.is_deleted() {
+                    return Err(AuthFailure::TenantDeleted.into());
+                }
                 let named = header.unwrap_or(seat.value.tenant.slug.as_str());
                 if named == seat.value.tenant.slug.as_str() {
                     Ok(seat)
@@ -98,7 +105,7 @@ impl Gateway {
         let now_ms = self.clock.now_ms();
         let id = self.slugs.get(slug, now_ms, || self.control.revision(), read).await.map_err(unavailable)?;
         match id {
-            Some(id) => self.seat(&id.value).await,
+            Some(id) => Ok(self.seat(&id.value).await?.filter(|seat| !seat.value.is_deleted())),
             None => Ok(None),
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use control::Control;
 use fleet::Fleet;
-use gateway::Gateway;
+use gateway::{Gateway, GatewayTasks};
 use metering::{Meter, MeterTasks};
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
@@ -57,6 +57,7 @@ pub struct App {
 struct Background {
     jobs: Option<JobTasks>,
     meter: Option<MeterTasks>,
+    gateway: Option<GatewayTasks>,
 }
 
 impl App {
@@ -89,8 +90,9 @@ impl App {
     /// have stopped before. Safe to repeat.
     pub async fn shutdown(&self) {
         self.lifecycle.begin_drain();
-        let Background { jobs, meter } = std::mem::take(&mut *self.background.lock());
-        drop(jobs);
+        let Background { jobs, meter, gateway } = std::mem::take(&mut *self.background.lock());
+        drop((jobs, gateway));
+        self.gateway.write_last_uses().await;
         let waiting = self.meter.drain(SPOOL_DRAIN).await;
         if waiting > 0 {
             tracing::info!(waiting, "usage events wait in the spool for the next start");

@@ -1,1 +1,18 @@
-//! rest.
+//! The REST door: one list of routes, one file a noun.
+
+mod api_keys;
+mod call;
+mod docs_page;
+mod memories;
+mod openapi;
+mod plans;
+mod router;
+mod search;
+mod service;
+mod stats;
+mod tenants;
+mod usage;
+mod workspaces;
+
+pub use openapi::document;
+pub use router::{metrics_router, router};

@@ -13,9 +13,12 @@ use crate::memory::MemoryId;
 use crate::query::{Completeness, Correction, Ranking};
 use crate::typo;
 
-/// BM25's term saturation and length normalisation; the values of Lucene and FTS5.
+/// BM25's term saturation; the value of Lucene and FTS5.
 const K1: f32 = 1.2;
-const B: f32 = 0.75;
+/// BM25's length normalisation for the baseline; the value of Lucene and FTS5.
+const B_BASELINE: f32 = 0.75;
+/// Memories are short and their terms are counted once, so length tells less of them than of pages.
+const B: f32 = 0.4;
 /// A hit in an earlier memory of the session counts `exp(-distance / 50)`, distance in tokens: a
 /// question's words are often in the turn before the answer.
 const TOKENS_BACKWARD: f32 = 50.0;
@@ -151,10 +154,14 @@ fn add_term(index: &Index, ranking: Ranking, weight: f32, named: bool, scratch: 
     }
     scratch.postings = postings;
     let mean = index.mean_tokens();
+    let b = match ranking {
+        Ranking::Hybrid => B,
+        Ranking::Bm25 => B_BASELINE,
+    };
     for slot in scratch.hit_slots.drain(..) {
         let hit = std::mem::take(&mut scratch.hits[slot as usize]);
         let length = index.fact(slot).tokens as f32 / mean;
-        let share = idf * hit * (K1 + 1.0) / (1.0 + K1 * (1.0 - B + B * length));
+        let share = idf * hit * (K1 + 1.0) / (1.0 + K1 * (1.0 - b + b * length));
         if scratch.keywords[slot as usize] == 0.0 {
             scratch.touched.push(slot);
         }

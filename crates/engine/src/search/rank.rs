@@ -19,7 +19,7 @@ struct Weights {
 }
 
 const HYBRID: Weights =
-    Weights { keywords: 0.5, meaning: 5.0, actor: 2.0, date: 3.0, importance: 1.0, recency: 0.2 };
+    Weights { keywords: 0.5, meaning: 6.0, actor: 2.0, date: 3.0, importance: 1.0, recency: 0.2 };
 const BM25: Weights =
     Weights { keywords: 1.0, meaning: 0.0, actor: 0.0, date: 0.0, importance: 0.0, recency: 0.0 };
 
@@ -90,8 +90,9 @@ pub(super) fn explain(
 ) -> Option<Explanation> {
     let slot = index.slot(memory.id)?;
     let signals = signals(index, plan, scratch, slot, now_ms);
+    let texts = [memory.content.as_str(), memory.actor.as_deref().unwrap_or_default()];
     let mut held: Vec<String> =
-        analysis::tokens(&memory.content).into_iter().map(|token| token.term).collect();
+        texts.into_iter().flat_map(analysis::tokens).map(|token| token.term).collect();
     held.sort_unstable();
     let matched = plan.terms.iter().map(|token| &token.term).filter(|term| held.binary_search(term).is_ok());
     Some(Explanation {

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use control::{Actor, Control, ControlError, KeyOwner, NewTenant};
+use control::{Actor, Control, KeyOwner, NewTenant};
 use fleet::Fleet;
-use gateway::Gateway;
+use gateway::{Gateway, NewKey};
 use tenancy::{PlanName, Scopes, Slug, Tenant, TenantKind};
 
 use super::StartError;
@@ -41,10 +41,13 @@ impl DevAccess {
         let api_key = match kept_key(&file, control, &tenant).await? {
             Some(key) => key,
             None => {
-                let owner = KeyOwner::Tenant(tenant.id.clone());
-                let issued = gateway
-                    .issue_key(owner, Scopes::ALL, "development".to_owned(), None, &Actor::system())
-                    .await?;
+                let new = NewKey {
+                    owner: KeyOwner::Tenant(tenant.id.clone()),
+                    scopes: Scopes::ALL,
+                    name: "development".to_owned(),
+                    expires_at: None,
+                };
+                let issued = gateway.issue_key(new, &Actor::system()).await?;
                 stdx::atomic_file::write(&file, format!("{}\n", issued.key).as_bytes(), 0o600)
                     .map_err(|error| StartError::folder(&file, error))?;
                 issued.key
@@ -75,7 +78,7 @@ async fn kept_key(file: &Path, control: &Control, tenant: &Tenant) -> Result<Opt
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StartError::folder(file, error)),
     };
-    let known = control.list_api_keys(Some(&tenant.id)).await.map_err(|error: ControlError| StartError::from(error))?;
+    let known = control.list_api_keys(Some(&tenant.id)).await?;
     let live = known.iter().any(|stored| stored.revoked_at.is_none() && key.contains(&stored.prefix));
     Ok(live.then_some(key))
 }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use control::{Control, ControlError};
 use fleet::{Fleet, FleetError, FleetOptions};
-use gateway::Gateway;
+use gateway::{Gateway, GatewayOptions, PepperError, Peppers};
 use metering::{Meter, MeterError, MeterOptions};
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use tenancy::Environment;
 
 use super::{App, Background, DevAccess, Lifecycle};
-use crate::config::Config;
+use crate::config::{Config, Enforcement};
 use crate::telemetry::Telemetry;
 use crate::vectors::Vectors;
 
@@ -38,9 +38,9 @@ pub enum StartError {
     /// The stores.
     #[error("{0}; make the data folder writable or choose another with --data-dir")]
     Fleet(#[from] FleetError),
-    /// The gateway.
-    #[error("{0}")]
-    Gateway(String),
+    /// The secret that keys are hashed with.
+    #[error(transparent)]
+    Pepper(#[from] PepperError),
     /// The embedding provider's settings.
     #[error("embedding: {0}")]
     Embedding(String),
@@ -85,7 +85,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
     };
     let fleet = Fleet::open(&data_dir, fleet_options)?;
     vectors.follow(&fleet);
-    let gateway = open_gateway(&config, &data_dir, &control, &meter, &clock).await?;
+    let gateway = open_gateway(&config, &data_dir, &control, &meter, &clock)?;
     let dev = match environment {
         Environment::Dev => {
             let plan = &config.service.default_plan;
@@ -108,21 +108,31 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         dev,
         background: Mutex::default(),
     });
-    let background =
-        Background { jobs: Some(crate::jobs::start(&app)), meter: Some(app.meter.start()) };
-    *app.background.lock() = background;
+    *app.background.lock() = Background {
+        jobs: Some(crate::jobs::start(&app)),
+        meter: Some(app.meter.start()),
+        gateway: Some(app.gateway.start()),
+    };
     Ok(app)
 }
 
-async fn open_gateway(
+fn open_gateway(
     config: &Config,
     data_dir: &Path,
     control: &Arc<Control>,
     meter: &Arc<Meter>,
     clock: &SharedClock,
 ) -> Result<Arc<Gateway>, StartError> {
-    let _ = (config, data_dir, control, meter, clock);
-    Err(StartError::Gateway("waiting for the gateway".into()))
+    let peppers = Peppers::load_or_create(&data_dir.join("control/pepper"))?;
+    let options = GatewayOptions {
+        rate_limits: match config.limits.rates {
+            Enforcement::Off => gateway::Enforcement::Off,
+            Enforcement::Soft => gateway::Enforcement::Measure,
+            Enforcement::Enforced => gateway::Enforcement::Enforce,
+        },
+        ..GatewayOptions::default()
+    };
+    Ok(Gateway::new(Arc::clone(control), Arc::clone(meter), peppers, Arc::clone(clock), options))
 }
 
 fn make_private(folder: &Path) -> Result<(), StartError> {

@@ -116,13 +116,27 @@ impl<'p> Fields<'p> {
 
     /// Whatever nobody asked for is a problem.
     pub fn finish(self) {
-        for name in self.object.keys() {
+        self.finish_with(Problems::new);
+    }
+
+    /// The same, and if anything is wrong in the request so far, `rules` are looked at too: somebody else would
+    /// tell them later, but problems are told together.
+    pub fn finish_with(mut self, rules: impl FnOnce() -> Problems) {
+        let left = std::mem::take(&mut self.object);
+        for (at, name) in left.keys().enumerate() {
             if self.problems.len() >= PROBLEMS_MAX {
                 break;
             }
+            let message = match nearest(name, &self.known) {
+                Some(known) => format!("is not a known field; did you mean {known}?"),
+                None if at == 0 => format!("is not a known field; there are {}", self.known.join(", ")),
+                None => "is not a known field".to_owned(),
+            };
             let shown: String = name.chars().take(NAME_CHARS_SHOWN).collect();
-            let message = format!("is not a known field; there are {}", self.known.join(", "));
             self.problems.push(self.parent.place(Problem::new(shown, message)));
+        }
+        if self.is_flawed() {
+            self.refuse_all(rules());
         }
     }
 
@@ -280,6 +294,23 @@ pub fn object(value: Value, form: Form) -> Result<Map<String, Value>, Problems> 
     }
 }
 
+/// The known name that a mistyped one stands for: one letter too many, too few or another, or two swapped.
+fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    fn is_near(a: &[u8], b: &[u8]) -> bool {
+        let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+        let (a, b) = (&a[same..], &b[same..]);
+        match (a, b) {
+            ([], rest) | (rest, []) => rest.len() <= 1,
+            ([x, ..], [y, ..]) => {
+                a[1..] == b[1..] || a[1..] == *b || *a == b[1..]
+                    || (a.len() > 1 && b.len() > 1 && (*x, a[1]) == (b[1], *y) && a[2..] == b[2..])
+            }
+        }
+    }
+    let name = name.to_ascii_lowercase();
+    known.iter().copied().find(|known| is_near(name.as_bytes(), known.as_bytes()))
+}
+
 /// A value's kind, for messages.
 fn kind_of(value: &Value) -> &'static str {
     match value {
@@ -342,6 +373,23 @@ mod tests {
         ]);
         check(json!({"query": "x", "limit": 1.5}), Form::Json, &["limit must be an integer between 1 and 100, got a number"]);
         check(json!([1]), Form::Json, &["body must be an object, got an array"]);
+    }
+
+    #[test]
+    fn a_mistyped_name_is_recognised() {
+        let known = ["content", "tags", "user_id"];
+        for (name, want) in [
+            ("contnt", Some("content")),
+            ("Content", Some("content")),
+            ("contents", Some("content")),
+            ("tag", Some("tags")),
+            ("usre_id", Some("user_id")),
+            ("userid", Some("user_id")),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, &known), want, "{name}");
+        }
     }
 
     #[test]

@@ -124,10 +124,7 @@ pub fn update_memory(body: Value, now: Timestamp) -> Result<UpdateInput, Problem
         if patch.content == Change::Clear {
             fields.refuse("content", "cannot be cleared");
         }
-        if fields.is_flawed() {
-            fields.refuse_all(patched_alone(&patch).problems(now));
-        }
-        fields.finish();
+        fields.finish_with(|| patched_alone(&patch).problems(now));
         UpdateInput { patch, expected_version }
     });
     whole(input, problems)
@@ -275,10 +272,7 @@ fn new_memory(mut fields: Fields<'_>, now: Timestamp) -> NewMemory {
         superseded_by: fields.get("superseded_by", positive),
         custom_id: fields.get("custom_id", text),
     };
-    if fields.is_flawed() {
-        fields.refuse_all(memory.problems(now));
-    }
-    fields.finish();
+    fields.finish_with(|| memory.problems(now));
     memory
 }
 

@@ -32,6 +32,16 @@ pub struct Job {
     run: fn(Arc<App>) -> Run,
 }
 
+impl Job {
+    /// Runs it once, now.
+    ///
+    /// # Errors
+    /// What went wrong; the next run tries again.
+    pub async fn run_now(&self, app: &Arc<App>) -> Result<(), String> {
+        (self.run)(Arc::clone(app)).await
+    }
+}
+
 /// The running jobs; dropping it stops them.
 #[derive(Debug)]
 pub struct JobTasks {

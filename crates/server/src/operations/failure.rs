@@ -46,8 +46,8 @@ impl Failure {
 
     /// Seconds after which trying again makes sense, if that is known.
     pub fn retry_after_s(&self) -> Option<u64> {
-        if let Self::Refused(Refusal::RateLimited { retry_after, .. }) = self {
-            return Some(retry_after.as_secs().max(1));
+        if let Self::Refused(refusal) = self {
+            return refusal.retry_after_s();
         }
         (self.status() == 503).then_some(1)
     }
@@ -158,10 +158,10 @@ impl From<Vec<Problem>> for Failure {
 
 fn refusal_code(refusal: &Refusal) -> ErrorCode {
     match refusal {
-        Refusal::Unauthenticated { .. } => ErrorCode::Unauthenticated,
+        Refusal::Unauthenticated { .. } => ErrorCode::Unauthorized,
         Refusal::ConflictingCredentials => ErrorCode::ConflictingCredentials,
-        Refusal::ContradictingTenant => ErrorCode::ContradictingTenant,
-        Refusal::TenantUnknown => ErrorCode::TenantNotFound,
+        Refusal::ContradictingTenant { .. } => ErrorCode::TenantMismatch,
+        Refusal::TenantUnknown { .. } => ErrorCode::TenantNotFound,
         Refusal::Forbidden { .. } => ErrorCode::Forbidden,
         Refusal::Suspended => ErrorCode::TenantSuspended,
         Refusal::RateLimited { .. } => ErrorCode::RateLimited,
@@ -204,5 +204,59 @@ fn control_code(error: &ControlError) -> ErrorCode {
         | ControlError::NotOurs { .. }
         | ControlError::WrongEnvironment { .. }
         | ControlError::UntrustedSqlite { .. } => ErrorCode::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gateway::{AuthFailure, Needed, RateState};
+    use tenancy::RateClass;
+
+    use super::*;
+
+    #[test]
+    fn the_table_and_the_gateway_agree_on_every_refusal() {
+        let retry_after = Duration::from_millis(1_500);
+        let named = String::from("acme");
+        for refusal in [
+            Refusal::Unauthenticated { reason: AuthFailure::Missing },
+            Refusal::ConflictingCredentials,
+            Refusal::ContradictingTenant { named: named.clone() },
+            Refusal::TenantUnknown { named },
+            Refusal::Forbidden { needed: Needed::OperatorKey },
+            Refusal::Suspended,
+            Refusal::RateLimited { class: RateClass::Read, retry_after, rate: RateState::default() },
+            Refusal::QuotaExceeded { metric: "memories", current: 5, limit: 5 },
+            Refusal::Unavailable { retry_after },
+        ] {
+            let code = refusal_code(&refusal);
+            assert_eq!((code.as_str(), code.status()), (refusal.code(), refusal.status()));
+        }
+    }
+
+    #[test]
+    fn what_is_ours_is_not_shown() {
+        let id = RequestId::from_uuid(uuid::Uuid::nil());
+        for failure in [
+            Failure::from(EngineError::Internal("SELECT secret".into())),
+            Failure::from(EngineError::Disk("/var/lib/secret".into())),
+            Failure::from(ControlError::Unavailable("secret".into())),
+            Failure::from(FleetError::Open(EngineError::Damaged("secret".into()))),
+        ] {
+            let body = serde_json::to_string(&failure.to_body(&id)).unwrap();
+            assert!(!body.contains("secret"), "{body}");
+            assert!(failure.status() >= 500);
+        }
+    }
+
+    #[test]
+    fn a_quota_says_what_is_used_up() {
+        let id = RequestId::from_uuid(uuid::Uuid::nil());
+        let refusal = Refusal::QuotaExceeded { metric: "memories", current: 5, limit: 5 };
+        let body = serde_json::to_value(Failure::from(refusal).to_body(&id)).unwrap();
+        assert_eq!((&body["error"], &body["metric"]), (&"quota_exceeded".into(), &"memories".into()));
+        assert_eq!((&body["current"], &body["limit"]), (&5.into(), &5.into()));
     }
 }

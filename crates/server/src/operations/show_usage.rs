@@ -1,5 +1,7 @@
 //! Reads what a tenant used: the ledger by day, and what is not in the ledger yet.
 
+use std::collections::BTreeMap;
+
 use gateway::Pass;
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -28,22 +30,14 @@ pub async fn usage_of(app: &App, tenant: &TenantId) -> Result<api::Usage, Failur
     let today = control::UsageDay::day_of(app.clock.now());
     let first = today.checked_sub((DAYS_SHOWN - 1).days()).unwrap_or(today);
     let limits = app.control.tenant_with_limits(tenant).await?.map(|found| found.limits).unwrap_or_default();
-    // Unsent first: an event that reaches the ledger in between is then seen twice rather than never.
-    let unsent = app.meter.unsent(tenant);
+    // Unsent first: an event that reaches the ledger in between is then seen twice for a moment, never missed.
+    let unsent = app.meter.unsent_by_day(tenant);
     let ledger = app.control.usage_by_day(tenant, first, today).await?;
-    let mut items: Vec<_> = ledger.into_iter().map(|day| day_to_wire(day.day, day.counters)).collect();
-    if unsent != Counters::default() {
-        let unsent = day_to_wire(today, unsent);
-        match items.last_mut().filter(|last| last.day == unsent.day) {
-            Some(last) => {
-                last.api_calls += unsent.api_calls;
-                last.search_queries += unsent.search_queries;
-                last.memories_created += unsent.memories_created;
-                last.storage_bytes += unsent.storage_bytes;
-            }
-            None => items.push(unsent),
-        }
+    let mut days: BTreeMap<Date, Counters> = BTreeMap::new();
+    for day in ledger.into_iter().chain(unsent) {
+        *days.entry(day.day).or_default() += day.counters;
     }
+    let items = days.into_iter().map(|(day, counters)| day_to_wire(day, counters)).collect();
     Ok(api::Usage { items, limits: limits_to_wire(&limits) })
 }
 

@@ -30,13 +30,18 @@ pub struct Settled<T> {
     /// The answer.
     pub outcome: Result<T, Failure>,
     /// Where the caller stands with its rate limit.
-    pub rate: Option<RateState>,
+    pub rate: RateState,
 }
 
 impl<T> Done<T> {
     /// An answer that changed nothing.
     pub fn read(value: T, workspace: Option<String>) -> Self {
         Self { value, work: Work::default(), workspace }
+    }
+
+    /// The same with another shape of the answer.
+    pub fn map<U>(self, shape: impl FnOnce(T) -> U) -> Done<U> {
+        Done { value: shape(self.value), work: self.work, workspace: self.workspace }
     }
 }
 
@@ -61,10 +66,10 @@ impl Visit {
 
     /// Records the request. `status` tells the HTTP status of a success; a failure has its own.
     pub fn settle<T>(self, outcome: Result<Done<T>, Failure>, status: impl FnOnce(&T) -> u16) -> Settled<T> {
-        let rate = self.pass.rate();
+        let rate = *self.pass.rate();
         match outcome {
             Ok(done) => {
-                self.pass.settle(status(&done.value), done.work, done.workspace);
+                self.pass.settle(status(&done.value), done.work, done.workspace.as_deref());
                 Settled { outcome: Ok(done.value), rate }
             }
             Err(failure) => {

@@ -112,6 +112,7 @@ fn describe() {
         }
     }
     metering::describe();
+    gateway::describe();
 }
 
 #[cfg(test)]

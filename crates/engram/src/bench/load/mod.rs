@@ -13,5 +13,5 @@ mod service;
 mod texts;
 
 pub(crate) use plan::{Plan, run};
-pub(crate) use report::{Report, Row};
+pub(crate) use report::Report;
 pub(crate) use scenarios::Scenario;

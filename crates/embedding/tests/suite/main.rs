@@ -1,0 +1,7 @@
+//! What the crate promises to those who use it, tried from outside.
+
+mod contract;
+mod endpoint;
+mod goldens;
+mod properties;
+mod remote_faults;

@@ -1,0 +1,158 @@
+//! The operator's and people's commands, with a running service and without one.
+
+mod harness;
+
+use harness::{Folder, Service, engram, stderr, stdout};
+use serde_json::{Value, json};
+
+/// A tenant, a key with chosen scopes, and what it may then do.
+fn tenants_and_keys(folder: &Folder) {
+    let tenant = folder.json(&["tenant", "create", "acme", "--name", "Acme Inc."]);
+    assert_eq!((&tenant["slug"], &tenant["name"], &tenant["status"]), (&json!("acme"), &json!("Acme Inc."), &json!("active")));
+    let (told, code) = folder.refusal(&["tenant", "create", "acme"]);
+    assert!(told.contains("acme"), "{told}");
+    assert_eq!(code, 1);
+
+    let key = folder.json(&["key", "create", "--tenant", "acme", "--expires", "90d"]);
+    assert!(key["key"].as_str().unwrap().starts_with("eng_live_"), "{key}");
+    assert_eq!(key["scopes"], json!(["memories:read", "memories:write", "search"]));
+    assert!(key["expires_at"].is_string());
+    let reader = folder.json(&["key", "create", "--tenant", "acme", "--scopes", "memories:read,search"]);
+    assert_eq!(reader["scopes"], json!(["memories:read", "search"]));
+    let listed = folder.json(&["key", "list", "--tenant", "acme"]);
+    assert_eq!(listed["items"].as_array().unwrap().len(), 2, "{listed}");
+    assert!(!listed.to_string().contains(key["key"].as_str().unwrap()), "a list must not show keys");
+    folder.json(&["key", "revoke", reader["id"].as_str().unwrap()]);
+    let listed = folder.json(&["key", "list", "--tenant", "acme"]);
+    let revoked = listed["items"].as_array().unwrap().iter().filter(|key| key["revoked_at"].is_string()).count();
+    assert_eq!(revoked, 1, "{listed}");
+
+    assert_eq!(folder.json(&["tenant", "suspend", "acme"])["status"], "suspended");
+    assert_eq!(folder.json(&["tenant", "resume", "acme"])["status"], "active");
+    let slugs: Vec<_> = folder.json(&["tenant", "list"])["items"].as_array().unwrap().iter().map(|t| t["slug"].clone()).collect();
+    assert!(slugs.contains(&json!("acme")) && slugs.contains(&json!("default")), "{slugs:?}");
+    assert_eq!(folder.json(&["tenant", "delete", "acme", "--yes"])["status"], "deleted");
+}
+
+/// Memories by hand.
+fn memories(folder: &Folder) {
+    let added = folder.json(&["add", "Anna prefers tea to coffee", "--kind", "preference", "--tag", "drinks"]);
+    let id = added["id"].to_string();
+    assert_eq!(added["tags"], json!(["drinks"]));
+    let found = folder.json(&["search", "what does Anna drink", "--explain"]);
+    assert_eq!(found["items"][0]["memory"]["id"], added["id"], "{found}");
+    assert_eq!(folder.json(&["memory", "get", &id])["content"], "Anna prefers tea to coffee");
+    assert_eq!(folder.json(&["memory", "list"])["items"].as_array().unwrap().len(), 1);
+    let people = stdout(&folder.run(&["memory", "list"]));
+    assert!(people.contains("Anna prefers tea"), "{people}");
+    folder.json(&["memory", "delete", &id]);
+    let (told, code) = folder.refusal(&["memory", "get", &id]);
+    assert!(told.contains(&id), "{told}");
+    assert_eq!(code, 1);
+    let (told, _) = folder.refusal(&["add", "  "]);
+    assert!(told.contains("content"), "{told}");
+}
+
+#[test]
+fn tenants_and_keys_beside_a_running_service() {
+    let folder = Folder::new();
+    let _service = Service::start(&folder.path());
+    tenants_and_keys(&folder);
+}
+
+#[test]
+fn tenants_and_keys_without_a_service() {
+    tenants_and_keys(&Folder::new());
+}
+
+#[test]
+fn memories_beside_a_running_service() {
+    let folder = Folder::new();
+    let _service = Service::start(&folder.path());
+    memories(&folder);
+}
+
+#[test]
+fn memories_without_a_service() {
+    memories(&Folder::new());
+}
+
+#[tokio::test]
+async fn what_a_command_changes_holds_at_once() {
+    let folder = Folder::new();
+    let service = Service::start(&folder.path());
+    folder.json(&["tenant", "create", "acme"]);
+    let made = folder.json(&["key", "create", "--tenant", "acme"]);
+    let key = made["key"].as_str().unwrap();
+    let add = || service.call_with(key, "POST", "/v1/memories", Some(json!({"content": "hello"})));
+    assert_eq!(add().await.0, 201);
+    folder.json(&["tenant", "suspend", "acme"]);
+    assert_eq!(add().await.0, 403);
+    folder.json(&["tenant", "resume", "acme"]);
+    assert_eq!(add().await.0, 201);
+    folder.json(&["key", "revoke", made["id"].as_str().unwrap()]);
+    assert_eq!(add().await.0, 401);
+}
+
+#[tokio::test]
+async fn a_url_and_a_key_lead_to_the_same_service() {
+    let folder = Folder::new();
+    let service = Service::start(&folder.path());
+    let at = ["--url", &service.url, "--api-key", &service.api_key];
+    let run = |args: &[&str]| engram(args.iter().chain(&at)).arg("--json").output().unwrap();
+    let output = run(&["add", "over the network"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let found: Value = serde_json::from_slice(&run(&["search", "network"]).stdout).unwrap();
+    assert_eq!(found["items"][0]["memory"]["content"], "over the network");
+    // A tenant's key manages no tenants.
+    let refused = run(&["tenant", "list"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+
+    let gone = engram(["search", "x", "--url", "http://127.0.0.1:1", "--api-key", "k"]).output().unwrap();
+    let told = stderr(&gone);
+    assert_eq!((gone.status.code(), told.lines().count()), (Some(3), 1), "{told}");
+}
+
+#[test]
+fn two_commands_at_once_share_a_folder_in_turn() {
+    let folder = Folder::new();
+    let children: Vec<_> = (0..4)
+        .map(|number| folder.command(["add", &format!("memory number {number}")]).spawn().unwrap())
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(folder.json(&["memory", "list"])["items"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn status_tells_who_serves() {
+    let folder = Folder::new();
+    assert_eq!(folder.json(&["status"])["running"], false);
+    assert!(!folder.path().exists(), "looking must not create anything");
+    let service = Service::start(&folder.path());
+    folder.json(&["add", "one"]);
+    let status = folder.json(&["status"]);
+    assert_eq!((&status["pid"], &status["url"]), (&json!(service.pid()), &json!(service.url)));
+    assert_eq!(status["stats"]["memories"], 1, "{status}");
+}
+
+#[test]
+fn the_configuration_in_effect_is_shown() {
+    let folder = Folder::new();
+    let mut command = folder.command(["config", "check", "--json", "--set", "limits.in_flight=7"]);
+    let output = command.env("ENGRAM_LOG_FORMAT", "json").output().unwrap();
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    assert_eq!((&shown["limits.in_flight"], &shown["log.format"]), (&json!("7"), &json!("json")));
+    assert_eq!(shown["data_dir"], json!(folder.path()));
+    let sample = stdout(&folder.run(&["config", "sample"]));
+    assert!(sample.contains("in_flight"), "{sample}");
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = engram(["completions", shell]).output().unwrap();
+        assert!(stdout(&output).contains("engram"), "{shell}");
+    }
+}

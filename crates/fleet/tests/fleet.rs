@@ -1,0 +1,152 @@
+//! Many tenants on one volume: each opens once, closes when idle, fails alone, and goes without a trace.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{Draft, NewMemory, Store};
+use fleet::{Fleet, FleetError, FleetOptions, Lease};
+use jiff::Timestamp;
+use stdx::clock::{Clock, ManualClock};
+use tenancy::{RequestId, TenantId};
+
+struct Volume {
+    fleet: Arc<Fleet>,
+    clock: Arc<ManualClock>,
+    folder: tempfile::TempDir,
+}
+
+impl Volume {
+    fn new(stores_open_max: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Timestamp::from_second(1_790_000_000).unwrap());
+        let options = FleetOptions {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            model: None,
+            stores_open_max: Some(stores_open_max),
+            idle: Duration::from_secs(300),
+        };
+        Self { fleet: Fleet::open(folder.path(), options).unwrap(), clock, folder }
+    }
+
+    fn tenant(&self) -> TenantId {
+        let tenant = TenantId::from_uuid(RequestId::at(self.clock.now()).as_uuid());
+        self.fleet.create_tenant_folder(&tenant).unwrap();
+        tenant
+    }
+
+    fn database(&self, tenant: &TenantId) -> PathBuf {
+        let groups = fs::read_dir(self.folder.path().join("tenants")).unwrap().flatten();
+        groups.map(|group| group.path().join(tenant.as_str())).find(|path| path.is_dir()).unwrap().join("engram.db")
+    }
+}
+
+async fn store_one(lease: &Lease) -> i64 {
+    let memory = NewMemory { content: "x".into(), ..NewMemory::default() };
+    let create = |store: &Store| store.create(vec![Draft { memory, embedded: None }], None);
+    lease.write(create).await.unwrap().items[0].memory.id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_callers_at_once_open_a_store_once_and_share_its_writer() {
+    let volume = Volume::new(10);
+    let tenant = volume.tenant();
+    let callers = (0..50).map(|_| {
+        let (fleet, tenant) = (Arc::clone(&volume.fleet), tenant.clone());
+        tokio::spawn(async move { store_one(&fleet.store(&tenant).await.unwrap()).await })
+    });
+    let mut ids = Vec::new();
+    for caller in callers.collect::<Vec<_>>() {
+        ids.push(caller.await.unwrap());
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, (1..=50).collect::<Vec<_>>());
+    assert_eq!(volume.fleet.open_stores().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_store_is_closed_and_a_borrowed_one_is_not() {
+    let volume = Volume::new(10);
+    let (idle, borrowed) = (volume.tenant(), volume.tenant());
+    store_one(&volume.fleet.store(&idle).await.unwrap()).await;
+    let lease = volume.fleet.store(&borrowed).await.unwrap();
+    assert_eq!(volume.fleet.close_idle().await, 0);
+    volume.clock.advance_ms(300_000);
+    assert_eq!(volume.fleet.close_idle().await, 1);
+    let wal = volume.database(&idle).with_extension("db-wal");
+    assert!(fs::metadata(wal).map_or(0, |wal| wal.len()) == 0, "a closed store leaves no WAL");
+    store_one(&lease).await;
+    assert_eq!(store_one(&volume.fleet.store(&idle).await.unwrap()).await, 2, "and opens again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_cap_the_store_unused_for_longest_makes_room() {
+    let volume = Volume::new(10);
+    for _ in 0..30 {
+        let tenant = volume.tenant();
+        volume.clock.advance_ms(1);
+        store_one(&volume.fleet.store(&tenant).await.unwrap()).await;
+    }
+    for _ in 0..200 {
+        if volume.fleet.open_stores().len() <= 11 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{} stores are open", volume.fleet.open_stores().len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_store_fails_alone_and_recovers_when_mended() {
+    let volume = Volume::new(10);
+    let (sick, well) = (volume.tenant(), volume.tenant());
+    fs::write(volume.database(&sick), b"this is no database, but it is long enough to look like one").unwrap();
+    for _ in 0..3 {
+        assert!(matches!(volume.fleet.store(&sick).await, Err(FleetError::Open(_))));
+    }
+    store_one(&volume.fleet.store(&well).await.unwrap()).await;
+    fs::remove_file(volume.database(&sick)).unwrap();
+    volume.clock.advance_ms(1_001);
+    store_one(&volume.fleet.store(&sick).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_without_a_folder_is_not_made_up() {
+    let volume = Volume::new(10);
+    let unknown = TenantId::from_uuid(RequestId::at(volume.clock.now()).as_uuid());
+    assert!(matches!(volume.fleet.store(&unknown).await, Err(FleetError::Missing)));
+    assert!(volume.fleet.tenants_on_disk().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_tenant_leaves_nothing_and_cannot_be_opened() {
+    let volume = Volume::new(10);
+    let tenant = volume.tenant();
+    store_one(&volume.fleet.store(&tenant).await.unwrap()).await;
+    assert_eq!(volume.fleet.tenants_on_disk().unwrap(), [tenant.clone()]);
+    volume.fleet.remove_tenant(&tenant).await.unwrap();
+    volume.fleet.remove_tenant(&tenant).await.unwrap();
+    assert!(volume.fleet.tenants_on_disk().unwrap().is_empty());
+    assert!(matches!(volume.fleet.store(&tenant).await, Err(FleetError::Removed)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_fleet_has_written_everything_and_opens_nothing() {
+    let volume = Volume::new(10);
+    let tenant = volume.tenant();
+    store_one(&volume.fleet.store(&tenant).await.unwrap()).await;
+    volume.fleet.close_all().await;
+    assert!(matches!(volume.fleet.store(&tenant).await, Err(FleetError::Closed)));
+    let wal = volume.database(&tenant).with_extension("db-wal");
+    assert!(fs::metadata(wal).map_or(0, |wal| wal.len()) == 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_the_store_is_an_error_and_the_store_lives_on() {
+    let volume = Volume::new(10);
+    let lease = volume.fleet.store(&volume.tenant()).await.unwrap();
+    let failed = lease.run(|_| -> Result<(), _> { panic!("a defect") }).await;
+    assert!(matches!(failed, Err(FleetError::Engine(engine::EngineError::Internal(_)))));
+    store_one(&lease).await;
+}

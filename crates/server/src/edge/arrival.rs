@@ -1,0 +1,35 @@
+//! What is known of a request before anybody looks inside.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use gateway::{Credentials, Peer};
+use http::{Extensions, HeaderMap, HeaderName, header};
+use tenancy::RequestId;
+
+/// A request at the edge; in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// Its id, in the ledger, the log and `X-Request-Id`.
+    pub request: RequestId,
+}
+
+/// What a request says of who sends it.
+///
+/// A header that is there but cannot be read as text counts as an empty one: it is refused, never ignored.
+pub fn credentials<'a>(headers: &'a HeaderMap, extensions: &Extensions) -> Credentials<'a> {
+    Credentials {
+        authorization: text(headers, &header::AUTHORIZATION),
+        x_api_key: text(headers, &X_API_KEY),
+        tenant_header: text(headers, &X_ENGRAM_TENANT).or_else(|| text(headers, &X_TENANT_SLUG)),
+        // Calls inside the process that name no peer prove nothing.
+        peer: extensions.get::<Peer>().copied().unwrap_or(Peer::Network(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+    }
+}
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_ENGRAM_TENANT: HeaderName = HeaderName::from_static("x-engram-tenant");
+const X_TENANT_SLUG: HeaderName = HeaderName::from_static("x-tenant-slug");
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or(""))
+}

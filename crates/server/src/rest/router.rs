@@ -1,0 +1,76 @@
+//! Every route of the service, in one list.
+
+use std::sync::Arc;
+
+use api::ErrorCode;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::get;
+use tenancy::RequestId;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{api_keys, docs_page, memories, openapi, plans, search, service, stats, tenants, usage, workspaces};
+use crate::app::App;
+use crate::edge::{self, Arrival};
+use crate::operations::Failure;
+
+/// Every route of every door, behind the edge.
+pub fn router(app: &Arc<App>) -> Router {
+    let (routes, _) = described().split_for_parts();
+    let mut routes = routes.with_state(Arc::clone(app));
+    if app.config.telemetry.metrics_listen.is_none() {
+        routes = routes.merge(metrics_router(app));
+    }
+    routes
+        .merge(openapi::routes())
+        .merge(docs_page::routes())
+        // MCP joins here
+        .fallback(no_such_route)
+        .layer(from_fn_with_state(Arc::clone(app), edge::pass_through))
+}
+
+/// `/metrics` alone, for an address of its own.
+pub fn metrics_router(app: &Arc<App>) -> Router {
+    Router::new().route("/metrics", get(service::metrics)).with_state(Arc::clone(app))
+}
+
+/// The routes that are in the OpenAPI document; the rest are `/metrics` (which may have an address of its own),
+/// `/openapi.json`, `/docs`, `/` and `/v1/mcp`, which speaks a protocol of its own.
+pub(super) fn described() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::preamble())
+        // memories
+        .routes(routes!(memories::create_memory, memories::list_memories))
+        .routes(routes!(memories::create_memory_batch))
+        .routes(routes!(memories::delete_memories_by_filter))
+        .routes(routes!(memories::get_memory, memories::update_memory, memories::delete_memory))
+        .routes(routes!(memories::memory_history))
+        .routes(routes!(memories::revert_memory))
+        // search
+        .routes(routes!(search::search, search::search_by_url))
+        // what there is
+        .routes(routes!(workspaces::list_workspaces))
+        .routes(routes!(stats::stats))
+        .routes(routes!(usage::show_usage))
+        // administration
+        .routes(routes!(tenants::create_tenant, tenants::list_tenants))
+        .routes(routes!(tenants::show_tenant, tenants::update_tenant))
+        .routes(routes!(api_keys::create_api_key, api_keys::list_api_keys))
+        .routes(routes!(api_keys::revoke_api_key))
+        .routes(routes!(api_keys::create_operator_key))
+        .routes(routes!(plans::list_plans, plans::set_plan))
+        // the service itself
+        .routes(routes!(service::health))
+        .routes(routes!(service::ready))
+}
+
+async fn no_such_route(request: Request) -> Response {
+    let id = match request.extensions().get::<Arrival>() {
+        Some(arrival) => arrival.request,
+        None => RequestId::from_uuid(uuid::Uuid::nil()),
+    };
+    let message = "there is no such path; /docs lists those there are".to_owned();
+    edge::error_answer(&Failure::Coded(ErrorCode::RouteNotFound, message), &id)
+}

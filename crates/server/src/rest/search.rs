@@ -1,0 +1,41 @@
+//! `/v1/search`.
+
+use axum::response::Response;
+use tenancy::Operation;
+
+use super::call::Call;
+use crate::decode::{self, Form};
+use crate::operations;
+
+/// Find memories by words and meaning
+///
+/// Keywords, vectors and typo tolerance in one ranking. A blank query finds nothing.
+#[utoipa::path(post, path = "/v1/search", tag = "search", operation_id = "search",
+    request_body = api::Search,
+    responses((status = 200, description = "Best first", body = api::SearchAnswer)))]
+pub(super) async fn search(call: Call) -> Response {
+    call.answer(Operation::Search, |_| 200, async |call, pass| {
+        call.expect_no_query()?;
+        let input = decode::search(call.json().await?, Form::Json)?;
+        operations::search(call.app(), pass, input).await
+    })
+    .await
+}
+
+/// Find memories, with the query in the URL
+#[utoipa::path(get, path = "/v1/search", tag = "search", operation_id = "search_by_url",
+    params(
+        ("q" = String, Query, description = "What is looked for."),
+        ("limit" = Option<u32>, Query, description = "1 to 100; 10 unless said.", minimum = 1, maximum = 100),
+        ("workspace" = Option<String>, Query, description = "Only this workspace."),
+        ("filters" = Option<String>, Query, description = "A filter, as JSON text."),
+        ("min_score" = Option<f64>, Query, description = "Only hits with at least this score.", minimum = 0, maximum = 1),
+        ("explain" = Option<bool>, Query, description = "Whether to say where each score comes from.")),
+    responses((status = 200, description = "Best first", body = api::SearchAnswer)))]
+pub(super) async fn search_by_url(call: Call) -> Response {
+    call.answer(Operation::Search, |_| 200, async |call, pass| {
+        let input = decode::search(call.query()?, Form::Query)?;
+        operations::search(call.app(), pass, input).await
+    })
+    .await
+}

@@ -1,0 +1,6 @@
+//! `/v1`.
+
+mod memories;
+mod search;
+mod stats;
+mod usage;
