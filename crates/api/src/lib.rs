@@ -11,8 +11,8 @@ mod usage;
 pub use error_code::{ErrorBody, ErrorCode, ErrorDetail};
 pub use keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey};
 pub use memories::{
-    CreateMemory, CreateMemoryBatch, DeleteMemories, DeletedMemories, Memory, MemoryHistory, MemoryList, MemoryPage,
-    MemoryRevision, RevertMemory, UpdateMemory,
+    CreateMemory, CreateMemoryBatch, DeleteMemories, DeletedMemories, Memory, MemoryHistory, MemoryList,
+    MemoryPage, MemoryRevision, RevertMemory, UpdateMemory,
 };
 pub use search::{CorrectedWord, Explanation, Search, SearchAnswer, SearchHit, Signal};
 pub use service::{Health, KindCount, Readiness, ReadinessCheck, Stats, Workspace, WorkspaceList};

@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn options_of_every_command_may_come_last() {
-        let cli = Cli::try_parse_from(["engram", "tenant", "create", "acme", "--json", "--data-dir", "x"]).unwrap();
+        let cli =
+            Cli::try_parse_from(["engram", "tenant", "create", "acme", "--json", "--data-dir", "x"]).unwrap();
         assert_eq!(cli.shared.format(), Format::Json);
         assert_eq!(cli.shared.data_dir, Some("x".into()));
     }

@@ -53,11 +53,19 @@ impl Door {
         parse(self.call(Method::GET, path, Bytes::new()).await?)
     }
 
-    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
         parse(self.call(Method::POST, path, json_of(body)?).await?)
     }
 
-    pub(crate) async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+    pub(crate) async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
         parse(self.call(Method::PATCH, path, json_of(body)?).await?)
     }
 
@@ -73,14 +81,16 @@ impl Door {
     }
 
     async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Bytes>, Failure> {
-        let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         if let Some(tenant) = &self.tenant {
             request = request.header(TENANT_HEADER, tenant);
         }
-        let request = request.body(body).map_err(|error| Failure::usage(format!("{path} is no path: {error}")))?;
+        let request =
+            request.body(body).map_err(|error| Failure::usage(format!("{path} is no path: {error}")))?;
         let answer = self.way.send(request).await.map_err(Failure::from)?;
         if answer.status().is_success() { Ok(answer) } else { Err(refusal(&answer)) }
     }
@@ -91,7 +101,9 @@ pub(crate) fn encode(value: &str) -> String {
     let mut encoded = String::new();
     for byte in value.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
@@ -109,7 +121,13 @@ fn refusal(answer: &Response<Bytes>) -> Failure {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|problem| format!("{} {}", problem["field"].as_str().unwrap_or(""), problem["message"].as_str().unwrap_or("")))
+        .map(|problem| {
+            format!(
+                "{} {}",
+                problem["field"].as_str().unwrap_or(""),
+                problem["message"].as_str().unwrap_or("")
+            )
+        })
         .filter(|problem| !message.contains(problem.trim()))
         .collect();
     let problems = if problems.is_empty() { String::new() } else { format!(" ({})", problems.join("; ")) };
@@ -122,7 +140,9 @@ fn refusal(answer: &Response<Bytes>) -> Failure {
 
 fn parse<T: DeserializeOwned>(answer: Response<Bytes>) -> Result<T, Failure> {
     serde_json::from_slice(answer.body()).map_err(|error| {
-        Failure::refused(format!("the service's answer is not what this version of engram understands: {error}"))
+        Failure::refused(format!(
+            "the service's answer is not what this version of engram understands: {error}"
+        ))
     })
 }
 
@@ -144,7 +164,8 @@ mod tests {
     #[test]
     fn a_refusal_is_told_in_the_words_of_the_service() {
         let check = |status: u16, body: &str, want: &str| {
-            let answer = Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+            let answer =
+                Response::builder().status(status).body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
             assert_eq!(refusal(&answer).to_string(), want);
         };
         check(409, r#"{"error": "conflict", "message": "The slug is taken."}"#, "The slug is taken");

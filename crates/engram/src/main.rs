@@ -30,7 +30,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let shared = &cli.shared;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::refused)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::refused)?;
     let outcome = runtime.block_on(async {
         match cli.command {
             Command::Serve(command) => command.run(shared).await,

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 /// A tenant, a key with chosen scopes, and what it may then do.
 fn tenants_and_keys(folder: &Folder) {
     let tenant = folder.json(&["tenant", "create", "acme", "--name", "Acme Inc."]);
-    assert_eq!((&tenant["slug"], &tenant["name"], &tenant["status"]), (&json!("acme"), &json!("Acme Inc."), &json!("active")));
+    assert_eq!(
+        (&tenant["slug"], &tenant["name"], &tenant["status"]),
+        (&json!("acme"), &json!("Acme Inc."), &json!("active"))
+    );
     let (told, code) = folder.refusal(&["tenant", "create", "acme"]);
     assert!(told.contains("acme"), "{told}");
     assert_eq!(code, 1);
@@ -24,19 +27,26 @@ fn tenants_and_keys(folder: &Folder) {
     assert!(!listed.to_string().contains(key["key"].as_str().unwrap()), "a list must not show keys");
     folder.json(&["key", "revoke", reader["id"].as_str().unwrap()]);
     let listed = folder.json(&["key", "list", "--tenant", "acme"]);
-    let revoked = listed["items"].as_array().unwrap().iter().filter(|key| key["revoked_at"].is_string()).count();
+    let revoked =
+        listed["items"].as_array().unwrap().iter().filter(|key| key["revoked_at"].is_string()).count();
     assert_eq!(revoked, 1, "{listed}");
 
     assert_eq!(folder.json(&["tenant", "suspend", "acme"])["status"], "suspended");
     assert_eq!(folder.json(&["tenant", "resume", "acme"])["status"], "active");
-    let slugs: Vec<_> = folder.json(&["tenant", "list"])["items"].as_array().unwrap().iter().map(|t| t["slug"].clone()).collect();
+    let slugs: Vec<_> = folder.json(&["tenant", "list"])["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["slug"].clone())
+        .collect();
     assert!(slugs.contains(&json!("acme")) && slugs.contains(&json!("default")), "{slugs:?}");
     assert_eq!(folder.json(&["tenant", "delete", "acme", "--yes"])["status"], "deleted");
 }
 
 /// Memories by hand.
 fn memories(folder: &Folder) {
-    let added = folder.json(&["add", "Anna prefers tea to coffee", "--kind", "preference", "--tag", "drinks"]);
+    let added =
+        folder.json(&["add", "Anna prefers tea to coffee", "--kind", "preference", "--tag", "drinks"]);
     let id = added["id"].to_string();
     assert_eq!(added["tags"], json!(["drinks"]));
     let found = folder.json(&["search", "what does Anna drink", "--explain"]);
@@ -142,7 +152,8 @@ fn the_configuration_in_effect_is_shown() {
     let folder = Folder::new();
     let mut command = folder.command(["config", "check", "--json", "--set", "limits.in_flight=7"]);
     let output = command.env("ENGRAM_LOG_FORMAT", "json").output().unwrap();
-    let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    let shown: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)));
     assert_eq!((&shown["limits.in_flight"], &shown["log.format"]), (&json!("7"), &json!("json")));
     assert_eq!(shown["data_dir"], json!(folder.path()));
     let sample = stdout(&folder.run(&["config", "sample"]));

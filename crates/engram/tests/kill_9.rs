@@ -31,7 +31,12 @@ async fn what_was_acknowledged_is_in_every_index_after_any_death() {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
                 let at = (service.url.clone(), service.api_key.clone());
-                tokio::spawn(write(at, format!("r{round}w{writer}"), Arc::clone(&acknowledged), Arc::clone(&dead)))
+                tokio::spawn(write(
+                    at,
+                    format!("r{round}w{writer}"),
+                    Arc::clone(&acknowledged),
+                    Arc::clone(&dead),
+                ))
             })
             .collect();
         // Long enough to be busy, and never at the same point of the work.
@@ -69,7 +74,8 @@ async fn write(at: (String, String), name: String, acknowledged: Acknowledged, d
         let (path, body) = match rows {
             1 => ("/v1/memories", json!({"content": content(0), "session_id": name})),
             _ => {
-                let memories: Vec<_> = (0..rows).map(|row| json!({"content": content(row), "session_id": name})).collect();
+                let memories: Vec<_> =
+                    (0..rows).map(|row| json!({"content": content(row), "session_id": name})).collect();
                 ("/v1/memories/batch", json!({"memories": memories}))
             }
         };
@@ -85,7 +91,8 @@ async fn write(at: (String, String), name: String, acknowledged: Acknowledged, d
         assert_eq!(items.len(), rows);
         let mut acknowledged = acknowledged.lock().unwrap();
         for item in items {
-            let earlier = acknowledged.insert(item["id"].as_i64().unwrap(), item["content"].as_str().unwrap().to_owned());
+            let earlier = acknowledged
+                .insert(item["id"].as_i64().unwrap(), item["content"].as_str().unwrap().to_owned());
             assert_eq!(earlier, None, "an id was given twice");
         }
     }
@@ -121,6 +128,7 @@ async fn found_by_meaning(service: &Service, id: i64, content: &str) {
     let hit = &found["items"][0];
     assert_eq!((status, &hit["memory"]["content"]), (200, &json!(content)), "{found}");
     let signals = hit["explain"]["signals"].as_array().unwrap();
-    let meaning = signals.iter().find(|signal| signal["name"] == "meaning").unwrap_or_else(|| panic!("{hit}"));
+    let meaning =
+        signals.iter().find(|signal| signal["name"] == "meaning").unwrap_or_else(|| panic!("{hit}"));
     assert!(meaning["contribution"].as_f64().unwrap() > 0.0, "{meaning}");
 }

@@ -18,7 +18,10 @@ fn an_agent_remembers_and_recalls() {
     let answer = agent.initialize();
     assert_eq!(answer["result"]["protocolVersion"], "2025-06-18", "{answer}");
     let tools = agent.ask("tools/list", json!({}));
-    assert!(tools["result"]["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == "memory_search"), "{tools}");
+    assert!(
+        tools["result"]["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == "memory_search"),
+        "{tools}"
+    );
     agent.tool("memory_create", json!({"content": "The deploy key lives in the vault."}));
     let found = agent.tool("memory_search", json!({"query": "where is the deploy key?"}));
     assert!(found.to_string().contains("vault"), "{found}");
@@ -32,11 +35,25 @@ fn an_agent_remembers_and_recalls() {
 fn a_line_that_is_no_json_is_answered_and_forgotten() {
     use std::io::Write;
     let folder = Folder::new();
-    let mut child = folder.command(["mcp"]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(b"not json\n\n{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"ping\"}\n").unwrap();
+    let mut child = folder
+        .command(["mcp"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"not json\n\n{\"jsonrpc\":\"2.0\",\"id\":\"a\",\"method\":\"ping\"}\n")
+        .unwrap();
     let output = child.wait_with_output().unwrap();
-    let lines: Vec<serde_json::Value> =
-        output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| serde_json::from_slice(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert_eq!(lines[0]["error"]["code"], -32_700);
     assert_eq!((&lines[1]["id"], &lines[1]["result"]), (&json!("a"), &json!({})));

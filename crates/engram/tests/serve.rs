@@ -15,7 +15,8 @@ async fn a_second_start_has_the_same_key_and_the_same_memories() {
     let service = Service::start(&folder.path());
     assert_eq!(service.ready["tenant"], "default");
     assert!(service.api_key.starts_with("eng_live_"));
-    let (status, memory) = service.call("POST", "/v1/memories", Some(json!({"content": "zebra crossing"}))).await;
+    let (status, memory) =
+        service.call("POST", "/v1/memories", Some(json!({"content": "zebra crossing"}))).await;
     assert_eq!((status, &memory["id"]), (201, &json!(1)), "{memory}");
     let key = service.api_key.clone();
     let (rest, status) = service.signal(Signal::INT);
@@ -35,7 +36,8 @@ fn ctrl_c_stops_at_once_in_dev() {
     let (_, status) = service.signal(Signal::INT);
     assert_eq!(status.code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
-    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.contains(&"engram.sock".into()), "{left:?}");
 }
 
@@ -88,9 +90,7 @@ async fn a_person_gets_lines_to_paste() {
     let mut command = folder.command(["serve", "--listen", "127.0.0.1:0"]);
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
-    harness::eventually("the folder is owned", || {
-        folder.json(&["status"])["url"].is_string()
-    });
+    harness::eventually("the folder is owned", || folder.json(&["status"])["url"].is_string());
     let url = folder.json(&["status"])["url"].as_str().unwrap().to_owned();
     child.kill().unwrap();
     child.wait().unwrap();
@@ -124,7 +124,13 @@ fn a_wrong_setting_is_told_with_its_neighbour() {
 
 #[test]
 fn help_shows_examples() {
-    for command in [&["--help"][..], &["tenant", "--help"], &["key", "--help"], &["bench", "load", "--help"], &["mcp", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["tenant", "--help"],
+        &["key", "--help"],
+        &["bench", "load", "--help"],
+        &["mcp", "--help"],
+    ] {
         let output = engram(command).output().unwrap();
         assert!(stdout(&output).contains("engram "), "{command:?}");
         assert!(output.status.success());

@@ -125,7 +125,9 @@ impl Fleet {
         let folder = layout::tenant_folder(&self.root, tenant);
         let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(folder)).await;
         match removed {
-            Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => Err(FleetError::Folder(error.to_string())),
+            Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(FleetError::Folder(error.to_string()))
+            }
             Ok(_) => Ok(()),
             Err(panic) => Err(FleetError::Folder(panic.to_string())),
         }
@@ -133,7 +135,8 @@ impl Fleet {
 
     /// Tenants whose store is open now, and a lease on each.
     pub fn open_stores(&self) -> Vec<(TenantId, Lease)> {
-        let slots: Vec<_> = self.slots.lock().iter().map(|(id, slot)| (id.clone(), Arc::clone(slot))).collect();
+        let slots: Vec<_> =
+            self.slots.lock().iter().map(|(id, slot)| (id.clone(), Arc::clone(slot))).collect();
         slots
             .into_iter()
             .filter_map(|(id, slot)| {
@@ -231,7 +234,8 @@ impl Fleet {
     fn forget_closed(&self) {
         let mut slots = self.slots.lock();
         slots.retain(|_, slot| slot.is_open() || slot.is_removed() || Arc::strong_count(slot) > 1);
-        metrics::gauge!("engram_stores_open").set(slots.values().filter(|slot| slot.is_open()).count() as f64);
+        metrics::gauge!("engram_stores_open")
+            .set(slots.values().filter(|slot| slot.is_open()).count() as f64);
     }
 }
 

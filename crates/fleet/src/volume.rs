@@ -20,7 +20,12 @@ pub(crate) struct Volume {
 
 impl Volume {
     pub(crate) fn of(path: &Path, clock: SharedClock) -> Self {
-        Self { path: path.to_owned(), clock, looked_at_ms: AtomicI64::new(i64::MIN), full: AtomicBool::new(false) }
+        Self {
+            path: path.to_owned(),
+            clock,
+            looked_at_ms: AtomicI64::new(i64::MIN),
+            full: AtomicBool::new(false),
+        }
     }
 
     /// Whether writes must be refused.
@@ -52,9 +57,12 @@ mod tests {
     #[test]
     fn a_twentieth_or_two_gibibytes_stay_free() {
         const GIB: u64 = 1024 * 1024 * 1024;
-        for (free, total, want) in
-            [(GIB, 100 * GIB, true), (3 * GIB, 100 * GIB, false), (GIB, 10 * GIB, false), (GIB / 4, 10 * GIB, true)]
-        {
+        for (free, total, want) in [
+            (GIB, 100 * GIB, true),
+            (3 * GIB, 100 * GIB, false),
+            (GIB, 10 * GIB, false),
+            (GIB / 4, 10 * GIB, true),
+        ] {
             assert_eq!(too_little(free, total), want, "{free} of {total}");
         }
     }

@@ -38,7 +38,11 @@ impl Volume {
 
     fn database(&self, tenant: &TenantId) -> PathBuf {
         let groups = fs::read_dir(self.folder.path().join("tenants")).unwrap().flatten();
-        groups.map(|group| group.path().join(tenant.as_str())).find(|path| path.is_dir()).unwrap().join("engram.db")
+        groups
+            .map(|group| group.path().join(tenant.as_str()))
+            .find(|path| path.is_dir())
+            .unwrap()
+            .join("engram.db")
     }
 }
 
@@ -101,7 +105,8 @@ async fn beyond_the_cap_the_store_unused_for_longest_makes_room() {
 async fn a_damaged_store_fails_alone_and_recovers_when_mended() {
     let volume = Volume::new(10);
     let (sick, well) = (volume.tenant(), volume.tenant());
-    fs::write(volume.database(&sick), b"this is no database, but it is long enough to look like one").unwrap();
+    fs::write(volume.database(&sick), b"this is no database, but it is long enough to look like one")
+        .unwrap();
     for _ in 0..3 {
         assert!(matches!(volume.fleet.store(&sick).await, Err(FleetError::Open(_))));
     }
@@ -124,7 +129,7 @@ async fn a_removed_tenant_leaves_nothing_and_cannot_be_opened() {
     let volume = Volume::new(10);
     let tenant = volume.tenant();
     store_one(&volume.fleet.store(&tenant).await.unwrap()).await;
-    assert_eq!(volume.fleet.tenants_on_disk().unwrap(), [tenant.clone()]);
+    assert_eq!(volume.fleet.tenants_on_disk().unwrap(), std::slice::from_ref(&tenant));
     volume.fleet.remove_tenant(&tenant).await.unwrap();
     volume.fleet.remove_tenant(&tenant).await.unwrap();
     assert!(volume.fleet.tenants_on_disk().unwrap().is_empty());

@@ -3,13 +3,20 @@
 
 mod fields;
 mod memories;
+#[cfg(test)]
+mod properties;
 mod search;
 mod tenants;
 
-pub use fields::{Fields, Form, Problems, boolean, integer, number, object, positive, text, texts, time, word};
+pub use fields::{
+    Fields, Form, Problems, boolean, integer, number, object, positive, text, texts, time, word,
+};
 pub use memories::{
     BatchRow, DeleteInput, LIST_LIMIT_DEFAULT, PAGE_LIMIT_MAX, RevertInput, UpdateInput, create_memory,
     create_memory_batch, delete_memories, list_memories, next_cursor, revert_memory, update_memory,
 };
 pub use search::{SEARCH_LIMIT_DEFAULT, SearchInput, search};
-pub use tenants::{KeyInput, PlanInput, PlanTarget, TenantChange, TenantInput, create_api_key, create_tenant, set_plan, update_tenant};
+pub use tenants::{
+    KeyInput, PlanInput, PlanTarget, TenantChange, TenantInput, create_api_key, create_tenant, set_plan,
+    update_tenant,
+};

@@ -34,9 +34,8 @@ pub use shape::{memory_to_wire, tenant_to_wire};
 pub use show_usage::{show_usage, usage_of};
 pub use stats::stats;
 pub use tenant_admin::{
-    KeyOwnerAsked,
-    create_api_key, create_tenant, list_api_keys, list_plans, list_tenants, revoke_api_key, set_plan, show_tenant,
-    update_tenant,
+    KeyOwnerAsked, create_api_key, create_tenant, list_api_keys, list_plans, list_tenants, revoke_api_key,
+    set_plan, show_tenant, update_tenant,
 };
 pub use update_memory::update_memory;
 pub use visit::{Done, Settled, Visit};

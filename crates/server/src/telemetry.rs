@@ -4,4 +4,4 @@ mod log;
 mod metrics;
 
 pub use log::start_logging;
-pub use metrics::{METRICS, Metric, Telemetry};
+pub use metrics::{Kind, METRICS, Metric, Telemetry};

@@ -83,7 +83,8 @@ impl Vectors {
         match outcome {
             Ok(vectors) => Some((self.learnt_model().await?, vectors)),
             Err(error) => {
-                metrics::counter!("engram_embedding_failures_total", "outcome" => error.outcome()).increment(1);
+                metrics::counter!("engram_embedding_failures_total", "outcome" => error.outcome())
+                    .increment(1);
                 tracing::warn!(%error, "no vector; memories are found by words until they are embedded");
                 None
             }

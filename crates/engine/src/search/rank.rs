@@ -96,18 +96,23 @@ pub(super) fn explain(
     held.sort_unstable();
     let matched = plan.terms.iter().map(|token| &token.term).filter(|term| held.binary_search(term).is_ok());
     Some(Explanation {
-        raw: f64::from(signals.iter().map(contribution).sum::<f32>()),
+        raw: shown(signals.iter().map(contribution).sum::<f32>()),
         matched_terms: matched.cloned().collect(),
         signals: signals
             .iter()
             .map(|(name, value, weight)| Signal {
                 name,
-                value: f64::from(*value),
-                weight: f64::from(*weight),
-                contribution: f64::from(value * weight),
+                value: shown(*value),
+                weight: shown(*weight),
+                contribution: shown(value * weight),
             })
             .collect(),
     })
+}
+
+/// A number as people read it: six decimals, not the tail of its binary form.
+fn shown(number: f32) -> f64 {
+    (f64::from(number) * 1e6).round() / 1e6
 }
 
 fn contribution((_, value, weight): &(&'static str, f32, f32)) -> f32 {

@@ -40,5 +40,7 @@ fn scratch(parent: Option<&std::path::Path>) -> Result<tempfile::TempDir, Failur
         Some(parent) => builder.tempdir_in(parent),
         None => builder.tempdir(),
     };
-    folder.map_err(|error| Failure::refused(format!("cannot make a folder for the run: {error}; choose one with --scratch")))
+    folder.map_err(|error| {
+        Failure::refused(format!("cannot make a folder for the run: {error}; choose one with --scratch"))
+    })
 }

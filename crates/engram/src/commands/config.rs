@@ -47,16 +47,20 @@ impl ConfigCommand {
 fn check(shared: &Shared) -> Result<(), Failure> {
     let values = effective(&shared.configuration()?);
     if shared.format() == Format::Json {
-        let object: Map<_, _> = values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let object: Map<_, _> =
+            values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         return terminal::json(&Value::Object(object));
     }
     let variable = |name: &str| {
         let settings = SUBJECTS.iter().flat_map(|subject| subject.iter());
-        settings.filter(|setting| setting.name == name).map(server::config::Setting::variable).collect::<String>()
+        settings
+            .filter(|setting| setting.name == name)
+            .map(server::config::Setting::variable)
+            .collect::<String>()
     };
-    let rows = values.into_iter().map(|(name, value)| {
-        [name.to_owned(), value.unwrap_or_else(|| "-".to_owned()), variable(name)]
-    });
+    let rows = values
+        .into_iter()
+        .map(|(name, value)| [name.to_owned(), value.unwrap_or_else(|| "-".to_owned()), variable(name)]);
     terminal::table(["SETTING", "VALUE", "VARIABLE"], &[], rows);
     Ok(())
 }
@@ -107,7 +111,8 @@ mod tests {
     #[test]
     fn every_setting_is_shown() {
         let mut shown: Vec<_> = effective(&Config::dev("x")).into_iter().map(|(name, _)| name).collect();
-        let mut known: Vec<_> = SUBJECTS.iter().flat_map(|subject| subject.iter()).map(|setting| setting.name).collect();
+        let mut known: Vec<_> =
+            SUBJECTS.iter().flat_map(|subject| subject.iter()).map(|setting| setting.name).collect();
         shown.sort_unstable();
         known.sort_unstable();
         assert_eq!(shown, known);

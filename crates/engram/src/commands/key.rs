@@ -94,7 +94,14 @@ impl Deed {
                         (None, None) => "valid".to_owned(),
                     };
                     let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
-                    [key.id, key.tenant.unwrap_or_else(|| "(operator)".to_owned()), key.name, key.scopes.join(" "), state, used]
+                    [
+                        key.id,
+                        key.tenant.unwrap_or_else(|| "(operator)".to_owned()),
+                        key.name,
+                        key.scopes.join(" "),
+                        state,
+                        used,
+                    ]
                 });
                 terminal::table(["ID", "TENANT", "NAME", "SCOPES", "STATE", "LAST USED"], &[], rows);
                 Ok(())
@@ -102,7 +109,9 @@ impl Deed {
             Self::Revoke { id } => {
                 let answer = door.delete(&format!("/api-keys/{}", encode(&id))).await?;
                 match format {
-                    Format::Json => terminal::json(&answer.unwrap_or_else(|| serde_json::json!({"id": id, "revoked": true}))),
+                    Format::Json => terminal::json(
+                        &answer.unwrap_or_else(|| serde_json::json!({"id": id, "revoked": true})),
+                    ),
                     Format::People => {
                         terminal::line(format!("revoked {id}"));
                         Ok(())
@@ -116,7 +125,8 @@ impl Deed {
 impl Create {
     async fn run(self, door: &Door, format: Format, now: Timestamp) -> Result<(), Failure> {
         let expires_at = self.expires.as_deref().map(|text| expiry(text, now)).transpose()?;
-        let tenant = self.tenant.or_else(|| (!self.operator && door.is_local()).then(|| "default".to_owned()));
+        let tenant =
+            self.tenant.or_else(|| (!self.operator && door.is_local()).then(|| "default".to_owned()));
         let wanted = CreateApiKey { tenant, scopes: self.scopes, name: self.name, expires_at };
         let path = if self.operator { "/operator-keys" } else { "/api-keys" };
         let made: CreatedApiKey = door.post(path, &wanted).await?;
@@ -140,7 +150,9 @@ fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
         .parse::<Span>()
         .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
         .and_then(|duration| now.checked_add(duration));
-    later.map_err(|_| Failure::usage(format!("--expires {text} is no time: write 90d, 12h or 2027-01-31T00:00:00Z")))
+    later.map_err(|_| {
+        Failure::usage(format!("--expires {text} is no time: write 90d, 12h or 2027-01-31T00:00:00Z"))
+    })
 }
 
 #[cfg(test)]

@@ -134,13 +134,16 @@ impl Memory {
             Deed::Search(search) => search.run(shared).await,
             Deed::Get(get) => {
                 let path = format!("/v1/memories/{}", get.id);
-                let memory: Value = ask(&get.reach, &get.tenant, shared, async |door| door.get(&path).await).await?;
+                let memory: Value =
+                    ask(&get.reach, &get.tenant, shared, async |door| door.get(&path).await).await?;
                 show(shared, &memory, one)
             }
             Deed::Delete(get) => {
                 let path = format!("/v1/memories/{}", get.id);
                 ask(&get.reach, &get.tenant, shared, async |door| door.delete(&path).await).await?;
-                show(shared, &json!({"id": get.id, "deleted": true}), |_| terminal::line(format!("forgot memory {}", get.id)))
+                show(shared, &json!({"id": get.id, "deleted": true}), |_| {
+                    terminal::line(format!("forgot memory {}", get.id))
+                })
             }
             Deed::List(list) => list.run(shared).await,
         }
@@ -172,7 +175,8 @@ impl Add {
             }
         }
         let memory: Value =
-            ask(&self.reach, &self.tenant, shared, async |door| door.post("/v1/memories", &body).await).await?;
+            ask(&self.reach, &self.tenant, shared, async |door| door.post("/v1/memories", &body).await)
+                .await?;
         show(shared, &memory, |memory| terminal::line(format!("remembered as memory {}", memory["id"])))
     }
 }
@@ -189,7 +193,7 @@ impl Search {
         }
         let answer: Value =
             ask(&self.reach, &self.tenant, shared, async |door| door.post("/v1/search", &body).await).await?;
-        show(shared, &answer, |answer| hits(answer))
+        show(shared, &answer, hits)
     }
 }
 
@@ -204,7 +208,12 @@ impl List {
         let page: Value = ask(&self.reach, &self.tenant, shared, async |door| door.get(&path).await).await?;
         show(shared, &page, |page| {
             let rows = items(page).map(|memory| {
-                [text(&memory["id"]), text(&memory["workspace"]), text(&memory["kind"]), shortened(&memory["content"])]
+                [
+                    text(&memory["id"]),
+                    text(&memory["workspace"]),
+                    text(&memory["kind"]),
+                    shortened(&memory["content"]),
+                ]
             });
             terminal::table(["ID", "WORKSPACE", "KIND", "CONTENT"], &[0], rows);
             if let Some(cursor) = page["next_cursor"].as_str() {
@@ -240,7 +249,9 @@ fn show(shared: &Shared, value: &Value, people: impl FnOnce(&Value)) -> Result<(
 /// Every field that is set, one a line.
 fn one(memory: &Value) {
     for (name, value) in memory.as_object().into_iter().flatten() {
-        let empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
+        let empty = value.is_null()
+            || value.as_array().is_some_and(Vec::is_empty)
+            || value.as_object().is_some_and(Map::is_empty);
         if !empty {
             terminal::line(format!("{:<14} {}", name, text(value)));
         }
@@ -251,11 +262,18 @@ fn hits(answer: &Value) {
     for hit in items(answer) {
         let memory = &hit["memory"];
         let score = hit["score"].as_f64().unwrap_or_default();
-        terminal::line(format!("{score:.2}  {}  {}", terminal::strong(&format!("#{}", memory["id"])), shortened(&memory["content"])));
+        terminal::line(format!(
+            "{score:.2}  {}  {}",
+            terminal::strong(&format!("#{}", memory["id"])),
+            shortened(&memory["content"])
+        ));
         for signal in hit["explain"]["signals"].as_array().into_iter().flatten() {
             let number = |name: &str| signal[name].as_f64().unwrap_or_default();
             let (value, weight, part) = (number("value"), number("weight"), number("contribution"));
-            terminal::line(format!("        {:<11} {value:.3} x {weight} = {part:.3}", text(&signal["name"])));
+            terminal::line(format!(
+                "        {:<11} {value:.3} x {weight} = {part:.3}",
+                text(&signal["name"])
+            ));
         }
     }
     if items(answer).next().is_none() {

@@ -125,7 +125,9 @@ impl Env {
 async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         let remedy = match error.kind() {
-            io::ErrorKind::AddrInUse => format!("stop the program that uses it, or choose another with {option}"),
+            io::ErrorKind::AddrInUse => {
+                format!("stop the program that uses it, or choose another with {option}")
+            }
             io::ErrorKind::PermissionDenied => format!("choose a port above 1023 with {option}"),
             _ => format!("choose another address with {option}"),
         };
@@ -143,7 +145,9 @@ fn metrics_router(app: &Arc<App>) -> Router {
 fn reachable(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], v4.port())),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port())),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => {
+            SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, v6.port()))
+        }
         usual => usual,
     }
 }

@@ -96,7 +96,8 @@ impl Deed {
                     Kind::Live => "live".to_owned(),
                     Kind::Test => "test".to_owned(),
                 });
-                let made: api::Tenant = door.post("/tenants", &CreateTenant { slug, name, kind, plan }).await?;
+                let made: api::Tenant =
+                    door.post("/tenants", &CreateTenant { slug, name, kind, plan }).await?;
                 show(format, &made, &format!("created tenant {} ({})", made.slug, made.id))
             }
             Self::List => {
@@ -105,7 +106,14 @@ impl Deed {
                     return terminal::json(&tenants);
                 }
                 let rows = tenants.items.into_iter().map(|tenant| {
-                    [tenant.slug, tenant.name, tenant.status, tenant.kind, tenant.plan, tenant.created_at.to_string()]
+                    [
+                        tenant.slug,
+                        tenant.name,
+                        tenant.status,
+                        tenant.kind,
+                        tenant.plan,
+                        tenant.created_at.to_string(),
+                    ]
                 });
                 terminal::table(["SLUG", "NAME", "STATUS", "KIND", "PLAN", "CREATED"], &[], rows);
                 Ok(())

@@ -18,11 +18,15 @@ pub(crate) struct Hosted {
 impl Hosted {
     /// Checks the address; nothing is sent yet.
     pub(super) fn new(url: &str, api_key: Option<&str>) -> Result<Self, Failure> {
-        let usable = Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let usable =
+            Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if !usable {
-            return Err(Failure::usage(format!("--url {url} is no address: write it as https://engram.example.com")));
+            return Err(Failure::usage(format!(
+                "--url {url} is no address: write it as https://engram.example.com"
+            )));
         }
-        let client = reqwest::Client::builder().user_agent(concat!("engram/", env!("CARGO_PKG_VERSION"))).build();
+        let client =
+            reqwest::Client::builder().user_agent(concat!("engram/", env!("CARGO_PKG_VERSION"))).build();
         Ok(Self {
             client: client.map_err(Failure::refused)?,
             base: url.trim_end_matches('/').to_owned(),
@@ -39,7 +43,11 @@ impl Hosted {
         }
         let trouble = |error: reqwest::Error| {
             let message = format!("cannot reach {}: {}", self.base, root_cause(&error));
-            if error.is_connect() || error.is_builder() { Trouble::NotSent(message) } else { Trouble::Broken(message) }
+            if error.is_connect() || error.is_builder() {
+                Trouble::NotSent(message)
+            } else {
+                Trouble::Broken(message)
+            }
         };
         let answer = outgoing.send().await.map_err(trouble)?;
         let mut response = Response::new(Bytes::new());

@@ -30,12 +30,16 @@ impl Neighbour {
     /// A connection for one request: it costs microseconds, and is never one that the owner is about to close.
     pub(super) async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, Trouble> {
         let not_sent = |error: &dyn std::fmt::Display| {
-            Trouble::NotSent(format!("the owner of the data folder does not answer at {}: {error}", self.socket.display()))
+            Trouble::NotSent(format!(
+                "the owner of the data folder does not answer at {}: {error}",
+                self.socket.display()
+            ))
         };
         let broken =
             |error: hyper::Error| Trouble::Broken(format!("the owner of the data folder went away: {error}"));
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| not_sent(&error))?;
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
+        let (mut sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| not_sent(&error))?;
         let connection = tokio::spawn(connection);
         request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
         let answer = sender.send_request(request.map(Full::new)).await.map_err(broken)?;

@@ -103,9 +103,9 @@ impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::NotSent(message) => Self::unreachable(message),
-            Trouble::Broken(message) => {
-                Self::unreachable(format!("{message}; the request may have been carried out, look before you repeat it"))
-            }
+            Trouble::Broken(message) => Self::unreachable(format!(
+                "{message}; the request may have been carried out, look before you repeat it"
+            )),
         }
     }
 }

@@ -12,42 +12,42 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 /// Longest wait for anything that a test expects to happen.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A data folder that goes away with the test.
-pub struct Folder(tempfile::TempDir);
+pub(crate) struct Folder(tempfile::TempDir);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::Builder::new().prefix("engram-test-").tempdir().unwrap())
     }
 
     /// Not made yet: the program does that.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.0.path().join("data")
     }
 
     /// A command on this folder.
-    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = engram(args);
         command.arg("--data-dir").arg(self.path());
         command
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, args: &[&str]) -> Output {
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
     }
 
     /// Runs a command that must succeed; its one JSON value.
-    pub fn json(&self, args: &[&str]) -> Value {
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
         let output = self.command(args).arg("--json").output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{args:?}: {}", stdout(&output)))
     }
 
     /// Runs a command that must fail; its one line of standard error, and its exit code.
-    pub fn refusal(&self, args: &[&str]) -> (String, i32) {
+    pub(crate) fn refusal(&self, args: &[&str]) -> (String, i32) {
         let output = self.run(args);
         let told = stderr(&output);
         assert!(!output.status.success() && output.stdout.is_empty(), "{args:?}: {}", stdout(&output));
@@ -57,7 +57,7 @@ impl Folder {
 }
 
 /// The program, without what this process's environment says about it.
-pub fn engram<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+pub(crate) fn engram<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_engram"));
     command.args(args).stdin(Stdio::null());
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ENGRAM_")) {
@@ -66,53 +66,56 @@ pub fn engram<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     command
 }
 
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A running `engram serve`; killed when dropped.
-pub struct Service {
+pub(crate) struct Service {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    pub url: String,
-    pub api_key: String,
-    pub ready: Value,
+    client: reqwest::Client,
+    pub(crate) url: String,
+    pub(crate) api_key: String,
+    pub(crate) ready: Value,
 }
 
 impl Service {
-    pub fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         Self::start_with(folder, &[])
     }
 
-    pub fn start_with(folder: &Path, more: &[&str]) -> Self {
+    pub(crate) fn start_with(folder: &Path, more: &[&str]) -> Self {
         let mut command = engram(["serve", "--listen", "127.0.0.1:0", "--json-ready"]);
         command.args(more).arg("--data-dir").arg(folder).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no ready line but {line:?}"));
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("no ready line but {line:?}"));
         // Only dev has a key of its own.
         let text = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
-        Self { child, stdout, url: text("url"), api_key: text("api_key"), ready }
+        let client = reqwest::Client::new();
+        Self { child, stdout, client, url: text("url"), api_key: text("api_key"), ready }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// SIGKILL: nothing of the process runs after it.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Sends a signal and waits for the end; what else was on standard output, and how it ended.
-    pub fn signal(mut self, signal: rustix::process::Signal) -> (String, ExitStatus) {
+    pub(crate) fn signal(mut self, signal: rustix::process::Signal) -> (String, ExitStatus) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
         let mut rest = String::new();
@@ -121,14 +124,21 @@ impl Service {
     }
 
     /// One request with the key; status and JSON body.
-    pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         self.call_with(&self.api_key, method, path, body).await
     }
 
     /// One request with another key.
-    pub async fn call_with(&self, key: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn call_with(
+        &self,
+        key: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> (u16, Value) {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = reqwest::Client::new().request(method, format!("{}{path}", self.url)).bearer_auth(key);
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.url)).bearer_auth(key);
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -145,7 +155,7 @@ impl Drop for Service {
 }
 
 /// A coding agent's end of `engram mcp`; the bridge is killed when dropped.
-pub struct Agent {
+pub(crate) struct Agent {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
@@ -153,29 +163,29 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         Self { child, stdin, stdout, next_id: 1 }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn send(&mut self, message: &Value) {
+    pub(crate) fn send(&mut self, message: &Value) {
         use std::io::Write;
         writeln!(self.stdin.as_mut().unwrap(), "{message}").unwrap();
     }
 
-    pub fn receive(&mut self) -> Value {
+    pub(crate) fn receive(&mut self) -> Value {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON but {line:?}"))
     }
 
     /// Asks and waits for the answer to it.
-    pub fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
         let id = self.next_id;
         self.next_id += 1;
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
@@ -184,7 +194,7 @@ impl Agent {
         answer
     }
 
-    pub fn initialize(&mut self) -> Value {
+    pub(crate) fn initialize(&mut self) -> Value {
         let client = json!({"name": "test", "version": "1"});
         let answer = self.ask(
             "initialize",
@@ -195,19 +205,19 @@ impl Agent {
     }
 
     /// Calls a tool that must succeed; its structured content.
-    pub fn tool(&mut self, name: &str, arguments: Value) -> Value {
+    pub(crate) fn tool(&mut self, name: &str, arguments: Value) -> Value {
         let answer = self.ask("tools/call", json!({"name": name, "arguments": arguments}));
         assert!(answer["result"]["isError"] != true && answer["error"].is_null(), "{answer}");
         answer["result"]["structuredContent"].clone()
     }
 
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Closes its input; what is left on its output, and how it ended.
-    pub fn finish(mut self) -> (String, ExitStatus) {
+    pub(crate) fn finish(mut self) -> (String, ExitStatus) {
         drop(self.stdin.take());
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
@@ -225,7 +235,7 @@ impl Drop for Agent {
 }
 
 /// Waits until something holds.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "never happened: {what}");

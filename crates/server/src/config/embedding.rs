@@ -48,27 +48,47 @@ pub struct EmbeddingSettings {
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::new("embedding.provider", "static (built in) or openai (any compatible endpoint) (static)", |config, text| {
-        let words = [("static", EmbeddingProvider::Static), ("openai", EmbeddingProvider::OpenAi)];
-        config.embedding.provider = word(text, &words)?;
-        Ok(())
-    }),
-    Setting::new("embedding.url", "base URL of the endpoint, such as http://localhost:11434", |config, text| {
-        config.embedding.url = filled(text)?;
-        Ok(())
-    }),
-    Setting::new("embedding.model", "model name at the endpoint, or of the table in files", |config, text| {
-        config.embedding.model = filled(text)?;
-        Ok(())
-    }),
-    Setting::new("embedding.revision", "your word for the model's edition; a new one re-embeds (1)", |config, text| {
-        config.embedding.revision = filled(text)?;
-        Ok(())
-    }),
-    Setting::new("embedding.api_key", "bearer token for the endpoint; better as a variable", |config, text| {
-        config.embedding.api_key = filled(text)?.map(ApiKey::new);
-        Ok(())
-    }),
+    Setting::new(
+        "embedding.provider",
+        "static (built in) or openai (any compatible endpoint) (static)",
+        |config, text| {
+            let words = [("static", EmbeddingProvider::Static), ("openai", EmbeddingProvider::OpenAi)];
+            config.embedding.provider = word(text, &words)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "embedding.url",
+        "base URL of the endpoint, such as http://localhost:11434",
+        |config, text| {
+            config.embedding.url = filled(text)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "embedding.model",
+        "model name at the endpoint, or of the table in files",
+        |config, text| {
+            config.embedding.model = filled(text)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "embedding.revision",
+        "your word for the model's edition; a new one re-embeds (1)",
+        |config, text| {
+            config.embedding.revision = filled(text)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "embedding.api_key",
+        "bearer token for the endpoint; better as a variable",
+        |config, text| {
+            config.embedding.api_key = filled(text)?.map(ApiKey::new);
+            Ok(())
+        },
+    ),
     Setting::new("embedding.dimensions", "dimensions to ask the endpoint for (its own)", |config, text| {
         config.embedding.dimensions = Some(number(text, 1, DIMENSIONS_MAX)?);
         Ok(())
@@ -77,10 +97,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         config.embedding.timeout = Some(milliseconds(text)?);
         Ok(())
     }),
-    Setting::new("embedding.query_timeout_ms", "longest wait of a search for its vector (3000)", |config, text| {
-        config.embedding.query_timeout = Some(milliseconds(text)?);
-        Ok(())
-    }),
+    Setting::new(
+        "embedding.query_timeout_ms",
+        "longest wait of a search for its vector (3000)",
+        |config, text| {
+            config.embedding.query_timeout = Some(milliseconds(text)?);
+            Ok(())
+        },
+    ),
     Setting::new("embedding.proxy", "HTTP proxy for the endpoint (none)", |config, text| {
         config.embedding.proxy = filled(text)?;
         Ok(())
@@ -114,7 +138,8 @@ impl EmbeddingSettings {
             },
             EmbeddingProvider::OpenAi => {
                 let url = self.url.as_deref().ok_or("embedding.provider = openai needs embedding.url")?;
-                let model = self.model.as_deref().ok_or("embedding.provider = openai needs embedding.model")?;
+                let model =
+                    self.model.as_deref().ok_or("embedding.provider = openai needs embedding.model")?;
                 let usual = RemoteConfig::new(url, model);
                 Ok(EmbeddingConfig::Remote(RemoteConfig {
                     revision: self.revision.clone().unwrap_or_else(|| usual.revision.clone()),

@@ -45,10 +45,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         config.limits.in_flight = number(text, 1, 100_000)?;
         Ok(())
     }),
-    Setting::new("limits.header_timeout_ms", "longest wait for a request's headers (10000)", |config, text| {
-        config.limits.header_timeout = milliseconds(text)?;
-        Ok(())
-    }),
+    Setting::new(
+        "limits.header_timeout_ms",
+        "longest wait for a request's headers (10000)",
+        |config, text| {
+            config.limits.header_timeout = milliseconds(text)?;
+            Ok(())
+        },
+    ),
     Setting::new("limits.body_timeout_ms", "longest wait for a request's body (15000)", |config, text| {
         config.limits.body_timeout = milliseconds(text)?;
         Ok(())
@@ -57,14 +61,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         config.limits.request_timeout = milliseconds(text)?;
         Ok(())
     }),
-    Setting::new("limits.rates", "off, soft or enforced (dev: off, staging: soft, prod: enforced)", |config, text| {
-        config.limits.rates = word(text, &ENFORCEMENTS)?;
-        Ok(())
-    }),
-    Setting::new("limits.quotas", "off, soft or enforced (dev: off, staging: soft, prod: enforced)", |config, text| {
-        config.limits.quotas = word(text, &ENFORCEMENTS)?;
-        Ok(())
-    }),
+    Setting::new(
+        "limits.rates",
+        "off, soft or enforced (dev: off, staging: soft, prod: enforced)",
+        |config, text| {
+            config.limits.rates = word(text, &ENFORCEMENTS)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "limits.quotas",
+        "off, soft or enforced (dev: off, staging: soft, prod: enforced)",
+        |config, text| {
+            config.limits.quotas = word(text, &ENFORCEMENTS)?;
+            Ok(())
+        },
+    ),
 ];
 
 const ENFORCEMENTS: [(&str, Enforcement); 3] =

@@ -21,29 +21,41 @@ pub struct ServiceSettings {
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::new("env", "dev, staging or prod; decides defaults and what is refused (dev)", |config, text| {
-        let words = [Environment::Dev, Environment::Staging, Environment::Prod].map(|e| (e.as_str(), e));
-        config.service.environment = word(text, &words)?;
-        Ok(())
-    }),
+    Setting::new(
+        "env",
+        "dev, staging or prod; decides defaults and what is refused (dev)",
+        |config, text| {
+            let words = [Environment::Dev, Environment::Staging, Environment::Prod].map(|e| (e.as_str(), e));
+            config.service.environment = word(text, &words)?;
+            Ok(())
+        },
+    ),
     Setting::new("listen", "address and port for REST and MCP (127.0.0.1:8080)", |config, text| {
         config.service.listen = address(text)?;
         Ok(())
     }),
-    Setting::new("data_dir", "folder for everything the service keeps (~/.local/share/engram)", |config, text| {
-        if text.is_empty() {
-            return Err("must not be empty".into());
-        }
-        config.service.data_dir = PathBuf::from(text);
-        Ok(())
-    }),
-    Setting::new("default_plan", "plan of tenants created without one (dev: unlimited, else free)", |config, text| {
-        if text.trim().is_empty() {
-            return Err("must not be blank".into());
-        }
-        config.service.default_plan = text.to_owned();
-        Ok(())
-    }),
+    Setting::new(
+        "data_dir",
+        "folder for everything the service keeps (~/.local/share/engram)",
+        |config, text| {
+            if text.is_empty() {
+                return Err("must not be empty".into());
+            }
+            config.service.data_dir = PathBuf::from(text);
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "default_plan",
+        "plan of tenants created without one (dev: unlimited, else free)",
+        |config, text| {
+            if text.trim().is_empty() {
+                return Err("must not be blank".into());
+            }
+            config.service.default_plan = text.to_owned();
+            Ok(())
+        },
+    ),
 ];
 
 impl ServiceSettings {
@@ -73,6 +85,7 @@ pub fn default_data_dir() -> PathBuf {
 
 /// An address such as `127.0.0.1:8080` or `localhost:8080`.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    let text =
+        text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
 }

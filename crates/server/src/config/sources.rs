@@ -97,7 +97,9 @@ impl Sources {
         let mut said = Vec::new();
         match table {
             Ok(table) => flatten(&table, "", &mut |name, text| match (Setting::named(&name), text) {
-                (Some(setting), Some(text)) => said.push(Said { setting, text, place: format!("{place}: {name}") }),
+                (Some(setting), Some(text)) => {
+                    said.push(Said { setting, text, place: format!("{place}: {name}") })
+                }
                 (Some(_), None) => problems.push(format!("{place}: {name} must be a single value")),
                 (None, _) => problems.push(format!("{place}: {}", unknown(&name, known_names()))),
             }),
@@ -119,7 +121,10 @@ fn flatten(table: &toml::Table, prefix: &str, take: &mut dyn FnMut(String, Optio
         match value {
             toml::Value::Table(inner) => flatten(inner, &format!("{name}."), take),
             toml::Value::String(text) => take(name, Some(text.clone())),
-            toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) | toml::Value::Datetime(_) => {
+            toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_) => {
                 take(name, Some(value.to_string()));
             }
             toml::Value::Array(_) => take(name, None),
@@ -134,7 +139,9 @@ fn known_names() -> Vec<String> {
 fn unknown(name: &str, known: Vec<String>) -> String {
     let nearest = known.into_iter().map(|known| (distance(name, &known), known)).min();
     match nearest {
-        Some((far, known)) if far <= 3 + name.len() / 4 => format!("{name} is no setting; did you mean {known}?"),
+        Some((far, known)) if far <= 3 + name.len() / 4 => {
+            format!("{name} is no setting; did you mean {known}?")
+        }
         _ => format!("{name} is no setting"),
     }
 }
@@ -161,7 +168,11 @@ mod tests {
 
     use super::*;
 
-    fn sources(file: &str, variables: &[(&str, &str)], flags: &[(&str, &str)]) -> (Sources, tempfile::NamedTempFile) {
+    fn sources(
+        file: &str,
+        variables: &[(&str, &str)],
+        flags: &[(&str, &str)],
+    ) -> (Sources, tempfile::NamedTempFile) {
         let mut kept = tempfile::NamedTempFile::new().unwrap();
         kept.write_all(file.as_bytes()).unwrap();
         let owned = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();

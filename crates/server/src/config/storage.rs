@@ -18,22 +18,38 @@ pub struct StorageSettings {
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::new("storage.stores_open_max", "tenant stores open at once (from memory and descriptors)", |config, text| {
-        config.storage.stores_open_max = Some(number(text, 1, 1_000_000)?);
-        Ok(())
-    }),
-    Setting::new("storage.store_idle_ms", "a store unused for this long is closed (300000)", |config, text| {
-        config.storage.store_idle = milliseconds(text)?;
-        Ok(())
-    }),
-    Setting::new("usage.flush_every_ms", "usage events go to the ledger this often (5000)", |config, text| {
-        config.storage.usage_flush_every = milliseconds(text)?;
-        Ok(())
-    }),
-    Setting::new("usage.flush_events", "usage events go to the ledger when so many wait (1000)", |config, text| {
-        config.storage.usage_flush_events = number(text, 1, 100_000)?;
-        Ok(())
-    }),
+    Setting::new(
+        "storage.stores_open_max",
+        "tenant stores open at once (from memory and descriptors)",
+        |config, text| {
+            config.storage.stores_open_max = Some(number(text, 1, 1_000_000)?);
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "storage.store_idle_ms",
+        "a store unused for this long is closed (300000)",
+        |config, text| {
+            config.storage.store_idle = milliseconds(text)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "usage.flush_every_ms",
+        "usage events go to the ledger this often (5000)",
+        |config, text| {
+            config.storage.usage_flush_every = milliseconds(text)?;
+            Ok(())
+        },
+    ),
+    Setting::new(
+        "usage.flush_events",
+        "usage events go to the ledger when so many wait (1000)",
+        |config, text| {
+            config.storage.usage_flush_events = number(text, 1, 100_000)?;
+            Ok(())
+        },
+    ),
 ];
 
 impl Default for StorageSettings {

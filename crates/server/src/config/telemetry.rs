@@ -32,11 +32,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         config.telemetry.log_format = word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])?;
         Ok(())
     }),
-    Setting::new("log.filter", "what is logged, such as info or server=debug,info (dev: warn, else info)", |config, text| {
-        text.parse::<tracing_subscriber::EnvFilter>().map_err(|error| error.to_string())?;
-        config.telemetry.log_filter = text.to_owned();
-        Ok(())
-    }),
+    Setting::new(
+        "log.filter",
+        "what is logged, such as info or server=debug,info (dev: warn, else info)",
+        |config, text| {
+            text.parse::<tracing_subscriber::EnvFilter>().map_err(|error| error.to_string())?;
+            config.telemetry.log_filter = text.to_owned();
+            Ok(())
+        },
+    ),
     Setting::new("metrics.listen", "an address of its own for /metrics (the main one)", |config, text| {
         config.telemetry.metrics_listen = Some(address(text)?);
         Ok(())

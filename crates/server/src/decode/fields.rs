@@ -44,7 +44,12 @@ impl<'p> Fields<'p> {
     }
 
     /// The fields of one row of a list in the request.
-    pub fn of_row(value: Value, list: &'static str, index: usize, problems: &'p mut Problems) -> Option<Self> {
+    pub fn of_row(
+        value: Value,
+        list: &'static str,
+        index: usize,
+        problems: &'p mut Problems,
+    ) -> Option<Self> {
         Self::new(value, Form::Json, Parent::Row { list, index }, problems)
     }
 
@@ -63,7 +68,11 @@ impl<'p> Fields<'p> {
     }
 
     /// The field, if it is there and not `null`. A value of the wrong kind is a problem, and `None`.
-    pub fn get<T>(&mut self, name: &'static str, read: impl FnOnce(Value, Form) -> Result<T, Problems>) -> Option<T> {
+    pub fn get<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value, Form) -> Result<T, Problems>,
+    ) -> Option<T> {
         match self.take(name)? {
             Value::Null => None,
             value => self.keep(name, read(value, self.form)),
@@ -71,7 +80,11 @@ impl<'p> Fields<'p> {
     }
 
     /// The field, which must be there.
-    pub fn need<T>(&mut self, name: &'static str, read: impl FnOnce(Value, Form) -> Result<T, Problems>) -> Option<T> {
+    pub fn need<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Value, Form) -> Result<T, Problems>,
+    ) -> Option<T> {
         match self.take(name) {
             None => {
                 self.refuse(name, "is required");
@@ -249,7 +262,10 @@ pub fn time(value: Value, _: Form) -> Result<Timestamp, Problems> {
 }
 
 /// One of a few words.
-pub fn word<T>(words: &'static [&'static str], parse: fn(&str) -> Option<T>) -> impl FnOnce(Value, Form) -> Result<T, Problems> {
+pub fn word<T>(
+    words: &'static [&'static str],
+    parse: fn(&str) -> Option<T>,
+) -> impl FnOnce(Value, Form) -> Result<T, Problems> {
     move |value, _| {
         let parsed = value.as_str().and_then(parse);
         parsed.map_or_else(|| wrong(&format!("one of {}", words.join(", ")), &value), Ok)
@@ -302,7 +318,9 @@ fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
         match (a, b) {
             ([], rest) | (rest, []) => rest.len() <= 1,
             ([x, ..], [y, ..]) => {
-                a[1..] == b[1..] || a[1..] == *b || *a == b[1..]
+                a[1..] == b[1..]
+                    || a[1..] == *b
+                    || *a == b[1..]
                     || (a.len() > 1 && b.len() > 1 && (*x, a[1]) == (b[1], *y) && a[2..] == b[2..])
             }
         }
@@ -354,7 +372,11 @@ mod tests {
 
     #[test]
     fn every_problem_is_kept_with_its_place() {
-        check(json!({"query": "x", "limit": 10, "tags": ["a"], "score": 1, "when": "2026-01-01T00:00:00+02:00"}), Form::Json, &[]);
+        check(
+            json!({"query": "x", "limit": 10, "tags": ["a"], "score": 1, "when": "2026-01-01T00:00:00+02:00"}),
+            Form::Json,
+            &[],
+        );
         check(
             json!({"limit": "10", "when": "soon", "explain": 1, "tags": ["a", 2], "extra": 1}),
             Form::Json,
@@ -367,11 +389,16 @@ mod tests {
                 "extra is not a known field; there are query, limit, when, explain, tags, score",
             ],
         );
-        check(json!({"query": null, "limit": 101, "score": null}), Form::Json, &[
-            "query must be a string, got null",
-            "limit must be an integer between 1 and 100, got 101",
-        ]);
-        check(json!({"query": "x", "limit": 1.5}), Form::Json, &["limit must be an integer between 1 and 100, got a number"]);
+        check(
+            json!({"query": null, "limit": 101, "score": null}),
+            Form::Json,
+            &["query must be a string, got null", "limit must be an integer between 1 and 100, got 101"],
+        );
+        check(
+            json!({"query": "x", "limit": 1.5}),
+            Form::Json,
+            &["limit must be an integer between 1 and 100, got a number"],
+        );
         check(json!([1]), Form::Json, &["body must be an object, got an array"]);
     }
 
@@ -395,10 +422,14 @@ mod tests {
     #[test]
     fn a_query_string_may_write_numbers_as_text() {
         check(json!({"query": "x", "limit": "10", "explain": "true", "score": "0.5"}), Form::Query, &[]);
-        check(json!({"query": "x", "limit": "ten", "explain": "yes", "score": "NaN"}), Form::Query, &[
-            "limit must be an integer between 1 and 100, got a string",
-            "explain must be true or false, got a string",
-            "score must be a number, got a string",
-        ]);
+        check(
+            json!({"query": "x", "limit": "ten", "explain": "yes", "score": "NaN"}),
+            Form::Query,
+            &[
+                "limit must be an integer between 1 and 100, got a string",
+                "explain must be true or false, got a string",
+                "score must be a number, got a string",
+            ],
+        );
     }
 }

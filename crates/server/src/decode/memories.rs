@@ -1,11 +1,15 @@
 //! What is sent to store, change, list and delete memories.
 
-use engine::{BATCH_ROWS_MAX, Change, DeleteMode, Filter, ListQuery, MemoryPatch, NewMemory, Order, Problem, Tier};
 use engine::normal_workspace;
+use engine::{
+    BATCH_ROWS_MAX, Change, DeleteMode, Filter, ListQuery, MemoryPatch, NewMemory, Order, Problem, Tier,
+};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::fields::{Fields, Form, Problems, boolean, integer, number, object, positive, text, texts, time, word};
+use super::fields::{
+    Fields, Form, Problems, boolean, integer, number, object, positive, text, texts, time, word,
+};
 
 /// Most rows of a page, and most hits of a search.
 pub const PAGE_LIMIT_MAX: i64 = 100;

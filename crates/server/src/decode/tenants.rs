@@ -203,12 +203,13 @@ fn amount(value: Value, form: Form) -> Result<u64, Problems> {
 
 fn bucket(value: Value, form: Form) -> Result<RateLimit, Problems> {
     let mut problems = Problems::new();
-    let bucket = Fields::of(Value::Object(object(value, form)?), form, &mut problems).and_then(|mut fields| {
-        let per_second = fields.need("per_second", rate);
-        let burst = fields.get("burst", rate).or(per_second);
-        fields.finish();
-        Some(RateLimit { per_second: per_second?, burst: burst? })
-    });
+    let bucket =
+        Fields::of(Value::Object(object(value, form)?), form, &mut problems).and_then(|mut fields| {
+            let per_second = fields.need("per_second", rate);
+            let burst = fields.get("burst", rate).or(per_second);
+            fields.finish();
+            Some(RateLimit { per_second: per_second?, burst: burst? })
+        });
     whole(bucket, problems)
 }
 

@@ -29,7 +29,9 @@ pub fn error_answer(failure: &Failure, request: &RequestId) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if failure.status() == StatusCode::UNAUTHORIZED.as_u16() {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"engram\""));
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"engram\""));
     }
     response
 }

@@ -153,7 +153,9 @@ fn client_id(request: &Request) -> Option<HeaderValue> {
 
 /// Axum answers an unknown method with an empty body; everything else has one already.
 fn say_what_axum_left_unsaid(response: &mut Response, method: &Method, arrival: &Arrival) {
-    if response.status() != StatusCode::METHOD_NOT_ALLOWED || response.headers().contains_key(header::CONTENT_TYPE) {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED
+        || response.headers().contains_key(header::CONTENT_TYPE)
+    {
         return;
     }
     let allowed = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()).unwrap_or("");
@@ -168,7 +170,8 @@ fn say_what_axum_left_unsaid(response: &mut Response, method: &Method, arrival: 
 
 fn measure(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
     let route = route.to_owned();
-    metrics::histogram!("engram_request_duration_seconds", "route" => route.clone()).record(elapsed.as_secs_f64());
+    metrics::histogram!("engram_request_duration_seconds", "route" => route.clone())
+        .record(elapsed.as_secs_f64());
     metrics::counter!(
         "engram_requests_total",
         "route" => route,

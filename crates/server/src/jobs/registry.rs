@@ -15,7 +15,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Every job.
 pub const JOBS: &[Job] = &[
-    every(SECOND.saturating_mul(5), "embed_pending_memories", |app| Box::pin(embed_pending_memories::run(app))),
+    every(SECOND.saturating_mul(5), "embed_pending_memories", |app| {
+        Box::pin(embed_pending_memories::run(app))
+    }),
     every(SECOND.saturating_mul(30), "close_idle_stores", |app| Box::pin(close_idle_stores::run(app))),
     every(MINUTE, "purge_expired_memories", |app| Box::pin(purge_expired_memories::run(app))),
 ];

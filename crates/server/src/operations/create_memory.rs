@@ -33,7 +33,8 @@ pub async fn create_memory(
     let embedded = app.vectors.of_text(&memory.content).await;
     let workspace = memory.workspace.clone();
     let draft = Draft { memory, embedded };
-    let stored = lease.write(move |store| store.create(vec![draft], idempotency)).await.map_err(of_one_row)?;
+    let stored =
+        lease.write(move |store| store.create(vec![draft], idempotency)).await.map_err(of_one_row)?;
     let item = stored.items.into_iter().next();
     let item = item.ok_or_else(|| EngineError::Internal("a create without a row".into()))?;
     let created = u64::from(item.outcome == Outcome::Created);

@@ -24,7 +24,8 @@ pub async fn create_memory_batch(
     let workspace = memories.first().and_then(|memory| memory.workspace.clone());
     let texts: Vec<&str> = memories.iter().map(|memory| memory.content.as_str()).collect();
     let embedded = app.vectors.of_texts(&texts).await;
-    let drafts = memories.into_iter().zip(embedded).map(|(memory, embedded)| Draft { memory, embedded }).collect();
+    let drafts =
+        memories.into_iter().zip(embedded).map(|(memory, embedded)| Draft { memory, embedded }).collect();
     let stored = lease.write(move |store| store.create(drafts, idempotency)).await.map_err(of_rows)?;
     let created = stored.items.iter().filter(|item| item.outcome == Outcome::Created).count();
     let items = stored.items.into_iter();

@@ -60,14 +60,21 @@ impl Failure {
             Self::Refused(Refusal::QuotaExceeded { metric, current, limit, .. }) => {
                 (Some((*metric).to_owned()), Some(*current), Some(*limit))
             }
-            Self::Store(FleetError::Engine(EngineError::Full)) => (Some("storage_bytes".to_owned()), None, None),
+            Self::Store(FleetError::Engine(EngineError::Full)) => {
+                (Some("storage_bytes".to_owned()), None, None)
+            }
             _ => (None, None, None),
         };
         let problems: &[Problem] = match self {
-            Self::Invalid(problems) | Self::Store(FleetError::Engine(EngineError::Invalid(problems))) => problems,
+            Self::Invalid(problems) | Self::Store(FleetError::Engine(EngineError::Invalid(problems))) => {
+                problems
+            }
             _ => &[],
         };
-        let detail = |problem: &Problem| ErrorDetail { field: problem.field.clone(), message: problem.message.clone() };
+        let detail = |problem: &Problem| ErrorDetail {
+            field: problem.field.clone(),
+            message: problem.message.clone(),
+        };
         ErrorBody {
             error: code.as_str(),
             detail: message.clone(),
@@ -86,7 +93,8 @@ impl Failure {
         match self {
             Self::Refused(refusal) => refusal.to_string(),
             Self::Invalid(problems) | Self::Store(FleetError::Engine(EngineError::Invalid(problems))) => {
-                let told: Vec<_> = problems.iter().take(PROBLEMS_IN_MESSAGE).map(ToString::to_string).collect();
+                let told: Vec<_> =
+                    problems.iter().take(PROBLEMS_IN_MESSAGE).map(ToString::to_string).collect();
                 let more = problems.len().saturating_sub(PROBLEMS_IN_MESSAGE);
                 let more = if more > 0 { format!("; and {more} more, see details") } else { String::new() };
                 format!("{}{more}", told.join("; "))

@@ -12,7 +12,11 @@ use crate::decode::next_cursor;
 ///
 /// # Errors
 /// [`Failure::Store`].
-pub async fn list_memories(app: &App, pass: &Pass, query: ListQuery) -> Result<Done<api::MemoryPage>, Failure> {
+pub async fn list_memories(
+    app: &App,
+    pass: &Pass,
+    query: ListQuery,
+) -> Result<Done<api::MemoryPage>, Failure> {
     let lease = app.fleet.store(pass.tenant()).await?;
     let (order, workspace) = (query.order, query.workspace.clone());
     let page = lease.run(move |store| store.list(&query)).await?;

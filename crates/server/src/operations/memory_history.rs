@@ -11,7 +11,11 @@ use crate::app::App;
 ///
 /// # Errors
 /// [`Failure::Store`] when there is no such memory.
-pub async fn memory_history(app: &App, pass: &Pass, id: MemoryId) -> Result<Done<api::MemoryHistory>, Failure> {
+pub async fn memory_history(
+    app: &App,
+    pass: &Pass,
+    id: MemoryId,
+) -> Result<Done<api::MemoryHistory>, Failure> {
     let lease = app.fleet.store(pass.tenant()).await?;
     let revisions = lease.run(move |store| store.history(id)).await?;
     Ok(Done::read(api::MemoryHistory { items: revisions.into_iter().map(revision_to_wire).collect() }, None))

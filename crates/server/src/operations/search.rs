@@ -21,7 +21,8 @@ const SEARCH_DEADLINE: Duration = Duration::from_secs(3);
 pub async fn search(app: &App, pass: &Pass, input: SearchInput) -> Result<Done<api::SearchAnswer>, Failure> {
     let started = Instant::now();
     let workspace = input.workspace.clone();
-    let mut answer = api::SearchAnswer { items: Vec::new(), corrections: Vec::new(), complete: true, took_ms: 0.0 };
+    let mut answer =
+        api::SearchAnswer { items: Vec::new(), corrections: Vec::new(), complete: true, took_ms: 0.0 };
     if !input.text.trim().is_empty() {
         let lease = app.fleet.store(pass.tenant()).await?;
         let query = SearchQuery {

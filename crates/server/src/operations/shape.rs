@@ -75,7 +75,12 @@ pub(super) fn limits_to_wire(limits: &Limits) -> api::UsageLimits {
 }
 
 fn explanation_to_wire(explanation: Explanation) -> api::Explanation {
-    let signal = |s: Signal| api::Signal { name: s.name, value: s.value, weight: s.weight, contribution: s.contribution };
+    let signal = |s: Signal| api::Signal {
+        name: s.name,
+        value: s.value,
+        weight: s.weight,
+        contribution: s.contribution,
+    };
     api::Explanation {
         raw: explanation.raw,
         signals: explanation.signals.into_iter().map(signal).collect(),

@@ -108,7 +108,11 @@ pub async fn create_api_key(
 ///
 /// # Errors
 /// [`Failure::Refused`], [`Failure::Control`].
-pub async fn list_api_keys(app: &App, caller: &Principal, tenant: Option<&Slug>) -> Result<api::ApiKeyList, Failure> {
+pub async fn list_api_keys(
+    app: &App,
+    caller: &Principal,
+    tenant: Option<&Slug>,
+) -> Result<api::ApiKeyList, Failure> {
     if let (None, Principal::OperatorKey { .. } | Principal::Local) = (tenant, caller) {
         let tenants = app.control.list_tenants().await?.into_iter();
         let slugs: HashMap<TenantId, Slug> = tenants.map(|tenant| (tenant.id, tenant.slug)).collect();
@@ -155,7 +159,10 @@ pub async fn revoke_api_key(app: &App, caller: &Principal, id: &str) -> Result<a
 /// [`Failure::Control`].
 pub async fn list_plans(app: &App, _: &OperatorPass) -> Result<api::PlanList, Failure> {
     let plans = app.control.list_plans().await?.into_iter();
-    let plan = |plan: control::Plan| api::Plan { name: plan.name.as_str().to_owned(), limits: limits_to_wire(&plan.limits) };
+    let plan = |plan: control::Plan| api::Plan {
+        name: plan.name.as_str().to_owned(),
+        limits: limits_to_wire(&plan.limits),
+    };
     Ok(api::PlanList { items: plans.map(plan).collect() })
 }
 
@@ -175,7 +182,12 @@ pub async fn set_plan(app: &App, by: &OperatorPass, input: PlanInput) -> Result<
         }
         PlanTarget::Tenant(slug) => {
             let tenant = tenant_named(app, slug).await?;
-            let old = app.control.tenant_with_limits(&tenant.id).await?.map(|found| found.limits).unwrap_or_default();
+            let old = app
+                .control
+                .tenant_with_limits(&tenant.id)
+                .await?
+                .map(|found| found.limits)
+                .unwrap_or_default();
             let limits = input.onto(old);
             (app.control.set_tenant_limits(slug, limits, &actor).await?.plan, limits)
         }
@@ -201,7 +213,8 @@ async fn tenant_for(app: &App, caller: &Principal, asked: Option<&Slug>) -> Resu
         },
         Principal::TenantKey { tenant, scopes, .. } => {
             let own = app.control.tenant_by_id(tenant).await?;
-            let own = own.filter(|tenant| tenant.status != TenantStatus::Deleted).ok_or_else(unknown_tenant)?;
+            let own =
+                own.filter(|tenant| tenant.status != TenantStatus::Deleted).ok_or_else(unknown_tenant)?;
             if own.status == TenantStatus::Suspended {
                 return Err(Refusal::Suspended.into());
             }

@@ -70,6 +70,7 @@ fn tenant_asked(call: &Call) -> Result<Option<Slug>, Failure> {
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    let slug = name.map(|name| Slug::parse(&name).map_err(|error| Failure::field("tenant", error.to_string())));
+    let slug =
+        name.map(|name| Slug::parse(&name).map_err(|error| Failure::field("tenant", error.to_string())));
     slug.transpose()
 }

@@ -150,7 +150,9 @@ impl Call {
             let (line, column) = (error.line(), error.column());
             let reason = match error.classify() {
                 serde_json::error::Category::Eof => "it ends too early",
-                _ if error.to_string().starts_with("recursion limit") => "it is nested deeper than 127 levels",
+                _ if error.to_string().starts_with("recursion limit") => {
+                    "it is nested deeper than 127 levels"
+                }
                 _ => "it is not valid JSON",
             };
             malformed(format!("the body cannot be read: {reason} (line {line}, column {column})"))
@@ -166,7 +168,10 @@ impl Call {
         let query = self.parts.uri.query().unwrap_or("");
         for (count, pair) in query.split('&').filter(|pair| !pair.is_empty()).enumerate() {
             if count >= QUERY_PARAMETERS_MAX {
-                return Err(Failure::field("query", format!("has more than {QUERY_PARAMETERS_MAX} parameters")));
+                return Err(Failure::field(
+                    "query",
+                    format!("has more than {QUERY_PARAMETERS_MAX} parameters"),
+                ));
             }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = percent_decoded(name).ok_or_else(|| Failure::field("query", "must be UTF-8"))?;
@@ -199,8 +204,11 @@ impl Call {
     /// 404 when it is no UTF-8.
     pub(crate) async fn segment(&mut self, name: &str) -> Result<String, Failure> {
         let found = RawPathParams::from_request_parts(&mut self.parts, &()).await;
-        let found = found.ok().and_then(|all| all.iter().find(|(key, _)| *key == name).map(|(_, v)| v.to_owned()));
-        found.ok_or_else(|| Failure::Coded(ErrorCode::RouteNotFound, ErrorCode::RouteNotFound.meaning().to_owned()))
+        let found =
+            found.ok().and_then(|all| all.iter().find(|(key, _)| *key == name).map(|(_, v)| v.to_owned()));
+        found.ok_or_else(|| {
+            Failure::Coded(ErrorCode::RouteNotFound, ErrorCode::RouteNotFound.meaning().to_owned())
+        })
     }
 
     /// The memory id in the path.
@@ -359,7 +367,9 @@ mod tests {
             *hasher.finalize().as_bytes()
         };
         assert_eq!(of(json!({"a": 1, "b": [1, 2]})), of(json!({"b": [1, 2], "a": 1})));
-        for other in [json!({"a": 1, "b": [12]}), json!({"a": "1", "b": [1, 2]}), json!({"ab": 1}), json!([1, 2])] {
+        for other in
+            [json!({"a": 1, "b": [12]}), json!({"a": "1", "b": [1, 2]}), json!({"ab": 1}), json!([1, 2])]
+        {
             assert_ne!(of(json!({"a": 1, "b": [1, 2]})), of(other));
         }
     }

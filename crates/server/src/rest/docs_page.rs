@@ -78,7 +78,9 @@ fn write_contents(html: &mut String, document: &Value, operations: &[Operation<'
     html.push_str("<nav><strong>Engram</strong>");
     for tag in document["tags"].as_array().into_iter().flatten() {
         let _ = write!(html, "<h3>{}</h3><ul>", text(&tag["name"]));
-        for Operation { value, .. } in operations.iter().filter(|operation| operation.value["tags"][0] == tag["name"]) {
+        for Operation { value, .. } in
+            operations.iter().filter(|operation| operation.value["tags"][0] == tag["name"])
+        {
             let (id, summary) = (text(&value["operationId"]), text(&value["summary"]));
             let _ = write!(html, "<li><a href=\"#{id}\">{summary}</a></li>");
         }

@@ -35,14 +35,19 @@ pub(super) async fn create_memory(call: Call) -> Response {
     request_body = api::CreateMemoryBatch,
     responses((status = 201, description = "Stored, in the order sent", body = api::MemoryList)))]
 pub(super) async fn create_memory_batch(call: Call) -> Response {
-    let shape = |stored: Vec<StoredMemory>| api::MemoryList { items: stored.into_iter().map(|s| s.memory).collect() };
-    call.answer(Operation::CreateMemoryBatch, |_| 201, async |call, pass| {
-        call.expect_no_query()?;
-        let body = call.json().await?;
-        let idempotency = call.idempotency(&body)?;
-        let memories = decode::create_memory_batch(body, call.app().clock.now())?;
-        Ok(operations::create_memory_batch(call.app(), pass, memories, idempotency).await?.map(shape))
-    })
+    let shape =
+        |stored: Vec<StoredMemory>| api::MemoryList { items: stored.into_iter().map(|s| s.memory).collect() };
+    call.answer(
+        Operation::CreateMemoryBatch,
+        |_| 201,
+        async |call, pass| {
+            call.expect_no_query()?;
+            let body = call.json().await?;
+            let idempotency = call.idempotency(&body)?;
+            let memories = decode::create_memory_batch(body, call.app().clock.now())?;
+            Ok(operations::create_memory_batch(call.app(), pass, memories, idempotency).await?.map(shape))
+        },
+    )
     .await
 }
 
@@ -63,10 +68,14 @@ pub(super) async fn create_memory_batch(call: Call) -> Response {
         ("filters" = Option<String>, Query, description = "A filter, as JSON text.")),
     responses((status = 200, description = "One page", body = api::MemoryPage)))]
 pub(super) async fn list_memories(call: Call) -> Response {
-    call.answer(Operation::ListMemories, |_| 200, async |call, pass| {
-        let query = decode::list_memories(call.query()?, Form::Query)?;
-        operations::list_memories(call.app(), pass, query).await
-    })
+    call.answer(
+        Operation::ListMemories,
+        |_| 200,
+        async |call, pass| {
+            let query = decode::list_memories(call.query()?, Form::Query)?;
+            operations::list_memories(call.app(), pass, query).await
+        },
+    )
     .await
 }
 
@@ -75,11 +84,15 @@ pub(super) async fn list_memories(call: Call) -> Response {
     params(("id" = i64, Path, description = "The memory's id.", minimum = 1)),
     responses((status = 200, description = "The memory", body = api::Memory)))]
 pub(super) async fn get_memory(call: Call) -> Response {
-    call.answer(Operation::GetMemory, |_| 200, async |call, pass| {
-        call.expect_no_query()?;
-        let id = call.memory_id().await?;
-        operations::get_memory(call.app(), pass, id).await
-    })
+    call.answer(
+        Operation::GetMemory,
+        |_| 200,
+        async |call, pass| {
+            call.expect_no_query()?;
+            let id = call.memory_id().await?;
+            operations::get_memory(call.app(), pass, id).await
+        },
+    )
     .await
 }
 
@@ -91,12 +104,16 @@ pub(super) async fn get_memory(call: Call) -> Response {
     request_body = api::UpdateMemory,
     responses((status = 200, description = "The memory as it is now", body = api::Memory)))]
 pub(super) async fn update_memory(call: Call) -> Response {
-    call.answer(Operation::UpdateMemory, |_| 200, async |call, pass| {
-        call.expect_no_query()?;
-        let id = call.memory_id().await?;
-        let input = decode::update_memory(call.json().await?, call.app().clock.now())?;
-        operations::update_memory(call.app(), pass, id, input).await
-    })
+    call.answer(
+        Operation::UpdateMemory,
+        |_| 200,
+        async |call, pass| {
+            call.expect_no_query()?;
+            let id = call.memory_id().await?;
+            let input = decode::update_memory(call.json().await?, call.app().clock.now())?;
+            operations::update_memory(call.app(), pass, id, input).await
+        },
+    )
     .await
 }
 
@@ -120,11 +137,15 @@ pub(super) async fn delete_memory(call: Call) -> Response {
     request_body = api::DeleteMemories,
     responses((status = 200, description = "What was deleted, or would be", body = api::DeletedMemories)))]
 pub(super) async fn delete_memories_by_filter(call: Call) -> Response {
-    call.answer(Operation::DeleteMemoriesByFilter, |_| 200, async |call, pass| {
-        call.expect_no_query()?;
-        let input = decode::delete_memories(call.json().await?)?;
-        operations::delete_memories_by_filter(call.app(), pass, input).await
-    })
+    call.answer(
+        Operation::DeleteMemoriesByFilter,
+        |_| 200,
+        async |call, pass| {
+            call.expect_no_query()?;
+            let input = decode::delete_memories(call.json().await?)?;
+            operations::delete_memories_by_filter(call.app(), pass, input).await
+        },
+    )
     .await
 }
 
@@ -133,11 +154,15 @@ pub(super) async fn delete_memories_by_filter(call: Call) -> Response {
     params(("id" = i64, Path, description = "The memory's id.", minimum = 1)),
     responses((status = 200, description = "Newest first", body = api::MemoryHistory)))]
 pub(super) async fn memory_history(call: Call) -> Response {
-    call.answer(Operation::MemoryHistory, |_| 200, async |call, pass| {
-        call.expect_no_query()?;
-        let id = call.memory_id().await?;
-        operations::memory_history(call.app(), pass, id).await
-    })
+    call.answer(
+        Operation::MemoryHistory,
+        |_| 200,
+        async |call, pass| {
+            call.expect_no_query()?;
+            let id = call.memory_id().await?;
+            operations::memory_history(call.app(), pass, id).await
+        },
+    )
     .await
 }
 
@@ -147,11 +172,15 @@ pub(super) async fn memory_history(call: Call) -> Response {
     request_body = api::RevertMemory,
     responses((status = 200, description = "The memory as it is now", body = api::Memory)))]
 pub(super) async fn revert_memory(call: Call) -> Response {
-    call.answer(Operation::RevertMemory, |_| 200, async |call, pass| {
-        call.expect_no_query()?;
-        let id = call.memory_id().await?;
-        let input = decode::revert_memory(call.json().await?)?;
-        operations::revert_memory(call.app(), pass, id, input).await
-    })
+    call.answer(
+        Operation::RevertMemory,
+        |_| 200,
+        async |call, pass| {
+            call.expect_no_query()?;
+            let id = call.memory_id().await?;
+            let input = decode::revert_memory(call.json().await?)?;
+            operations::revert_memory(call.app(), pass, id, input).await
+        },
+    )
     .await
 }

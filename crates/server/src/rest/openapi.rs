@@ -57,7 +57,8 @@ pub(super) fn routes() -> Router {
 }
 
 async fn openapi_json() -> Response {
-    static TEXT: LazyLock<Bytes> = LazyLock::new(|| serde_json::to_vec(document()).unwrap_or_default().into());
+    static TEXT: LazyLock<Bytes> =
+        LazyLock::new(|| serde_json::to_vec(document()).unwrap_or_default().into());
     let mut response = Response::new(Body::from(TEXT.clone()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
@@ -77,7 +78,9 @@ fn complete(document: &mut Value) {
         if !is_public {
             operation["security"] = json!([{ "bearer": [] }, { "api_key": [] }]);
         }
-        if let Some(schema) = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str() {
+        if let Some(schema) =
+            operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str()
+        {
             requests.extend(schema.rsplit('/').next().map(str::to_owned));
         }
         let Some(responses) = operation["responses"].as_object_mut() else { continue };

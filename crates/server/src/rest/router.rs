@@ -12,7 +12,9 @@ use tenancy::RequestId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{api_keys, docs_page, memories, openapi, plans, search, service, stats, tenants, usage, workspaces};
+use super::{
+    api_keys, docs_page, memories, openapi, plans, search, service, stats, tenants, usage, workspaces,
+};
 use crate::app::App;
 use crate::edge::{self, Arrival};
 use crate::operations::Failure;

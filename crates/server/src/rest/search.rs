@@ -14,11 +14,15 @@ use crate::operations;
     request_body = api::Search,
     responses((status = 200, description = "Best first", body = api::SearchAnswer)))]
 pub(super) async fn search(call: Call) -> Response {
-    call.answer(Operation::Search, |_| 200, async |call, pass| {
-        call.expect_no_query()?;
-        let input = decode::search(call.json().await?, Form::Json)?;
-        operations::search(call.app(), pass, input).await
-    })
+    call.answer(
+        Operation::Search,
+        |_| 200,
+        async |call, pass| {
+            call.expect_no_query()?;
+            let input = decode::search(call.json().await?, Form::Json)?;
+            operations::search(call.app(), pass, input).await
+        },
+    )
     .await
 }
 
@@ -33,9 +37,13 @@ pub(super) async fn search(call: Call) -> Response {
         ("explain" = Option<bool>, Query, description = "Whether to say where each score comes from.")),
     responses((status = 200, description = "Best first", body = api::SearchAnswer)))]
 pub(super) async fn search_by_url(call: Call) -> Response {
-    call.answer(Operation::Search, |_| 200, async |call, pass| {
-        let input = decode::search(call.query()?, Form::Query)?;
-        operations::search(call.app(), pass, input).await
-    })
+    call.answer(
+        Operation::Search,
+        |_| 200,
+        async |call, pass| {
+            let input = decode::search(call.query()?, Form::Query)?;
+            operations::search(call.app(), pass, input).await
+        },
+    )
     .await
 }

@@ -36,9 +36,17 @@ pub struct Metric {
 /// Every metric of the service beyond those of metering and the gateway, which describe their own.
 pub const METRICS: &[Metric] = &[
     metric("engram_requests_total", Kind::Counter, "Requests by route, method and status"),
-    metric("engram_request_duration_seconds", Kind::Histogram, "Time from the headers to the answer, by route"),
+    metric(
+        "engram_request_duration_seconds",
+        Kind::Histogram,
+        "Time from the headers to the answer, by route",
+    ),
     metric("engram_requests_in_flight", Kind::Gauge, "Requests at work"),
-    metric("engram_overload_refusals_total", Kind::Counter, "Requests refused because too many were in flight"),
+    metric(
+        "engram_overload_refusals_total",
+        Kind::Counter,
+        "Requests refused because too many were in flight",
+    ),
     metric("engram_panics_total", Kind::Counter, "Requests that ended in a defect of ours"),
     metric("engram_connections_total", Kind::Counter, "Connections accepted"),
     metric("engram_embedding_duration_seconds", Kind::Histogram, "Time spent in the embedding provider"),

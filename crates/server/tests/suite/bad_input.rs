@@ -39,8 +39,10 @@ async fn every_wrong_field_of_a_memory_is_named_and_nothing_is_written() {
         (json!({"content": "x", "event_time": "yesterday"}), &["event_time"]),
         (json!({"content": "x", "superseded_by": 0}), &["superseded_by"]),
         (json!({"content": "x", "id": 5, "colour": "red"}), &["id", "colour"]),
-        (json!({"content": "", "importance": 7, "tags": [" "], "colour": 1, "limit": "10"}),
-            &["content", "importance", "tags[0]", "colour", "limit"]),
+        (
+            json!({"content": "", "importance": 7, "tags": [" "], "colour": 1, "limit": "10"}),
+            &["content", "importance", "tags[0]", "colour", "limit"],
+        ),
         (json!([{"content": "x"}]), &["body"]),
         (json!("x"), &["body"]),
     ] {
@@ -68,27 +70,43 @@ async fn bodies_that_are_no_json_say_why() {
 async fn deep_nesting_is_refused() {
     let house = House::new().await;
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
-    let told = post_raw(&house, "/v1/memories", Some("application/json"), deep).await.expect_error(400, "malformed_json");
+    let told = post_raw(&house, "/v1/memories", Some("application/json"), deep)
+        .await
+        .expect_error(400, "malformed_json");
     assert!(told["message"].as_str().unwrap().contains("nested"), "{told}");
     let mut filter = json!({"kind": "a"});
     for _ in 0..50 {
         filter = json!({ "not": filter });
     }
-    house.post("/v1/search", json!({"query": "x", "filters": filter})).await.expect_error(400, "invalid_request");
+    house
+        .post("/v1/search", json!({"query": "x", "filters": filter}))
+        .await
+        .expect_error(400, "invalid_request");
     let mut metadata = json!(1);
     for _ in 0..50 {
         metadata = json!({ "a": metadata });
     }
-    house.post("/v1/memories", json!({"content": "x", "metadata": metadata})).await.expect_problems(&["metadata"]);
+    house
+        .post("/v1/memories", json!({"content": "x", "metadata": metadata}))
+        .await
+        .expect_problems(&["metadata"]);
 }
 
 #[tokio::test]
 async fn another_content_type_is_refused() {
     let house = House::new().await;
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json"] {
-        post_raw(&house, "/v1/memories", Some(kind), "{\"content\": \"x\"}").await.expect_error(415, "unsupported_media_type");
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json"]
+    {
+        post_raw(&house, "/v1/memories", Some(kind), "{\"content\": \"x\"}")
+            .await
+            .expect_error(415, "unsupported_media_type");
     }
-    for kind in [Some("application/json; charset=utf-8"), Some("APPLICATION/JSON"), Some("application/vnd.x+json"), None] {
+    for kind in [
+        Some("application/json; charset=utf-8"),
+        Some("APPLICATION/JSON"),
+        Some("application/vnd.x+json"),
+        None,
+    ] {
         post_raw(&house, "/v1/memories", kind, "{\"content\": \"x\"}").await.expect(201);
     }
 }
@@ -155,8 +173,12 @@ async fn credentials_that_are_none_are_refused_by_reason() {
     ask(&[("authorization", "Basic eDp5")]).await.expect_error(401, "unauthorized");
     ask(&[("authorization", &wrong)]).await.expect_error(401, "unauthorized");
     ask(&[("x-api-key", "")]).await.expect_error(401, "unauthorized");
-    ask(&[("authorization", &bearer), ("x-api-key", &house.key)]).await.expect_error(400, "conflicting_credentials");
-    ask(&[("authorization", &bearer), ("x-engram-tenant", "other")]).await.expect_error(403, "tenant_mismatch");
+    ask(&[("authorization", &bearer), ("x-api-key", &house.key)])
+        .await
+        .expect_error(400, "conflicting_credentials");
+    ask(&[("authorization", &bearer), ("x-engram-tenant", "other")])
+        .await
+        .expect_error(403, "tenant_mismatch");
     ask(&[("authorization", &bearer), ("x-engram-tenant", "default")]).await.expect(200);
     ask(&[("x-api-key", &house.key)]).await.expect(200);
     let refused = ask(&[]).await;

@@ -61,7 +61,10 @@ async fn a_full_house_refuses_but_still_answers_health() {
     assert_eq!(house.get("/health").await.status, 200);
 }
 
-async fn listening(house: &House, header_timeout: Duration) -> (String, CancellationToken, tokio::task::JoinHandle<()>) {
+async fn listening(
+    house: &House,
+    header_timeout: Duration,
+) -> (String, CancellationToken, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let stop = CancellationToken::new();
@@ -95,7 +98,10 @@ async fn a_stop_finishes_what_is_at_work_and_accepts_nothing_new() {
     let read = stream.read(&mut buffer).await.unwrap();
     assert!(String::from_utf8_lossy(&buffer[..read]).starts_with("HTTP/1.1 200"));
     stop.cancel();
-    tokio::time::timeout(Duration::from_secs(3), task).await.expect("an idle connection does not delay the end").unwrap();
+    tokio::time::timeout(Duration::from_secs(3), task)
+        .await
+        .expect("an idle connection does not delay the end")
+        .unwrap();
     assert!(TcpStream::connect(&address).await.is_err());
 }
 
@@ -106,7 +112,9 @@ async fn an_oversized_body_over_a_real_connection_is_answered() {
     let stream = TcpStream::connect(&address).await.unwrap();
     let (mut reading, mut writing) = stream.into_split();
     let size = 10 * 1024 * 1024;
-    let head = format!("POST /v1/memories HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n");
+    let head = format!(
+        "POST /v1/memories HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+    );
     let writer = tokio::spawn(async move {
         writing.write_all(head.as_bytes()).await.unwrap();
         writing.write_all(&vec![b' '; size]).await.unwrap();
@@ -114,7 +122,11 @@ async fn an_oversized_body_over_a_real_connection_is_answered() {
     });
     let mut answer = Vec::new();
     reading.read_to_end(&mut answer).await.unwrap();
-    assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 413"), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 413"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
     writer.await.unwrap();
     stop.cancel();
     task.await.unwrap();

@@ -54,7 +54,11 @@ async fn memories_wait_for_a_model_that_is_down_and_are_found_by_words_meanwhile
     assert_eq!(found["items"][0]["memory"]["id"], stored["id"]);
     let filtered = house.get("/v1/memories?filters=%7B%22embedding%22%3A%22pending%22%7D").await.expect(200);
     assert_eq!(filtered["items"].as_array().unwrap().len(), 1);
-    assert_eq!(house.get("/ready").await.expect(200)["status"], "ready", "a model that is down takes nobody out of service");
+    assert_eq!(
+        house.get("/ready").await.expect(200)["status"],
+        "ready",
+        "a model that is down takes nobody out of service"
+    );
 
     up.store(true, Ordering::SeqCst);
     let job = JOBS.iter().find(|job| job.name == "embed_pending_memories").unwrap();

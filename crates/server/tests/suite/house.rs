@@ -55,10 +55,15 @@ impl House {
 
     /// The same with another key.
     pub(crate) async fn ask_as(&self, key: &str, method: Method, path: &str, body: Value) -> Answer {
-        let request = Request::builder().method(method).uri(path).header(header::AUTHORIZATION, format!("Bearer {key}"));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::AUTHORIZATION, format!("Bearer {key}"));
         let request = match body {
             Value::Null => request.body(Body::empty()),
-            body => request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())),
+            body => {
+                request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string()))
+            }
         };
         self.send(request.unwrap()).await
     }
@@ -104,7 +109,8 @@ impl House {
     pub(crate) async fn another_tenant(&self, slug: &str) -> String {
         self.ask_locally(Method::POST, "/tenants", json!({ "slug": slug })).await.expect(201);
         let scopes = ["memories:read", "memories:write", "search", "admin"];
-        let key = self.ask_locally(Method::POST, "/api-keys", json!({ "tenant": slug, "scopes": scopes })).await;
+        let key =
+            self.ask_locally(Method::POST, "/api-keys", json!({ "tenant": slug, "scopes": scopes })).await;
         key.expect(201)["key"].as_str().unwrap().to_owned()
     }
 }
@@ -137,7 +143,8 @@ impl Answer {
     #[track_caller]
     pub(crate) fn expect_problems(&self, fields: &[&str]) -> Value {
         let body = self.expect_error(400, "invalid_request");
-        let mut told: Vec<_> = body["details"].as_array().unwrap().iter().map(|d| d["field"].as_str().unwrap()).collect();
+        let mut told: Vec<_> =
+            body["details"].as_array().unwrap().iter().map(|d| d["field"].as_str().unwrap()).collect();
         told.sort_unstable();
         let mut wanted = fields.to_vec();
         wanted.sort_unstable();

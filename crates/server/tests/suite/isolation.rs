@@ -39,7 +39,9 @@ async fn a_scope_opens_only_its_own_door() {
     let key = |scopes: Value| {
         let house = &house;
         async move {
-            let made = house.ask_locally(Method::POST, "/api-keys", json!({"tenant": "default", "scopes": scopes})).await;
+            let made = house
+                .ask_locally(Method::POST, "/api-keys", json!({"tenant": "default", "scopes": scopes}))
+                .await;
             made.expect(201)["key"].as_str().unwrap().to_owned()
         }
     };

@@ -49,12 +49,15 @@ async fn bad_tenants_and_keys_are_refused_by_name() {
         async move { house.ask_locally(Method::POST, path, body).await }
     };
     post("/tenants", json!({"slug": "default"})).await.expect_error(409, "conflict");
-    post("/tenants", json!({"slug": "No Slug", "kind": "odd", "colour": 1})).await.expect_problems(&["slug", "kind", "colour"]);
+    post("/tenants", json!({"slug": "No Slug", "kind": "odd", "colour": 1}))
+        .await
+        .expect_problems(&["slug", "kind", "colour"]);
     post("/tenants", json!({"slug": "ok", "plan": "nowhere"})).await.expect_error(404, "not_found");
     post("/api-keys", json!({"tenant": "default", "scopes": ["sudo"]})).await.expect_problems(&["scopes[0]"]);
     post("/api-keys", json!({"tenant": "nobody"})).await.expect_error(404, "tenant_not_found");
     post("/api-keys", json!({})).await.expect_problems(&["tenant"]);
-    post("/plans", json!({"limits": {"memories": -1, "rates": {"read": {"burst": 1}}}})).await
+    post("/plans", json!({"limits": {"memories": -1, "rates": {"read": {"burst": 1}}}}))
+        .await
         .expect_problems(&["name", "limits.memories", "limits.rates.read.per_second"]);
     house.ask_locally(Method::PATCH, "/tenants/default", json!({})).await.expect_problems(&["status"]);
 }
@@ -62,7 +65,10 @@ async fn bad_tenants_and_keys_are_refused_by_name() {
 #[tokio::test]
 async fn a_key_is_listed_without_its_secret_and_refused_once_revoked() {
     let house = House::new().await;
-    let made = house.ask_locally(Method::POST, "/api-keys", json!({"tenant": "default", "name": "ci"})).await.expect(201);
+    let made = house
+        .ask_locally(Method::POST, "/api-keys", json!({"tenant": "default", "name": "ci"}))
+        .await
+        .expect(201);
     let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
     assert!(key.starts_with("eng_live_"));
     house.ask_as(key, Method::GET, "/v1/stats", Value::Null).await.expect(200);
@@ -81,7 +87,10 @@ async fn a_tenants_admin_manages_its_own_keys_and_no_others() {
     assert_eq!(made["tenant"], "default");
     house.post("/api-keys", json!({"tenant": "other"})).await.expect_error(403, "tenant_mismatch");
     let id = made["id"].as_str().unwrap();
-    house.ask_as(&other, Method::DELETE, &format!("/api-keys/{id}"), Value::Null).await.expect_error(404, "not_found");
+    house
+        .ask_as(&other, Method::DELETE, &format!("/api-keys/{id}"), Value::Null)
+        .await
+        .expect_error(404, "not_found");
     let listed = house.ask_as(&other, Method::GET, "/api-keys", Value::Null).await;
     assert!(!listed.text.contains(id));
     house.post("/operator-keys", json!({})).await.expect_error(403, "forbidden");

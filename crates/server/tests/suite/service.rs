@@ -36,7 +36,9 @@ async fn a_second_start_has_the_same_key_and_the_same_memories() {
 async fn what_is_secret_is_readable_by_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let house = House::new().await;
-    for (name, mode) in [("dev-key", 0o600), ("control/pepper", 0o600), ("tenants", 0o700), ("control", 0o700)] {
+    for (name, mode) in
+        [("dev-key", 0o600), ("control/pepper", 0o600), ("tenants", 0o700), ("control", 0o700)]
+    {
         let found = std::fs::metadata(house.folder.path().join(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!(found, mode, "{name}");
     }

@@ -27,9 +27,16 @@ pub(super) struct Call {
 
 /// A connection, open until it breaks.
 pub(super) enum Connection {
-    Plain { sender: SendRequest<Full<Bytes>>, host: String, authorization: String },
+    Plain {
+        sender: SendRequest<Full<Bytes>>,
+        host: String,
+        authorization: String,
+    },
     /// TLS is left to a client that knows it; a client of its own per connection keeps one open.
-    Tls { client: reqwest::Client, target: Target },
+    Tls {
+        client: reqwest::Client,
+        target: Target,
+    },
 }
 
 impl Call {
@@ -56,7 +63,8 @@ impl Connection {
             _ => bail!("{:?} must start with http:// or https://", target.url),
         }
         let address = (uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(80));
-        let stream = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {}", target.url))?;
+        let stream =
+            TcpStream::connect(address).await.with_context(|| format!("cannot connect to {}", target.url))?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         // It ends with the sender; a broken connection shows in the next call.
@@ -82,11 +90,14 @@ impl Connection {
                 Ok((status, answer.into_body().collect().await?.to_bytes()))
             }
             Self::Tls { client, target } => {
-                let mut request =
-                    client.request(call.method.clone(), format!("{}{}", target.url.trim_end_matches('/'), call.path));
+                let mut request = client.request(
+                    call.method.clone(),
+                    format!("{}{}", target.url.trim_end_matches('/'), call.path),
+                );
                 request = request.bearer_auth(&target.api_key);
                 if !call.body.is_empty() {
-                    request = request.header(header::CONTENT_TYPE, "application/json").body(call.body.clone());
+                    request =
+                        request.header(header::CONTENT_TYPE, "application/json").body(call.body.clone());
                 }
                 let answer = request.send().await?;
                 Ok((answer.status().as_u16(), answer.bytes().await?))

@@ -69,10 +69,12 @@ pub(crate) async fn run(plan: &Plan, scratch: &Path, progress: &ProgressBar) -> 
         progress,
         rows: Vec::new(),
     };
-    let mut report = Report { seed: plan.seed, seconds: plan.measured.as_secs_f64(), disk, start: None, rows: Vec::new() };
+    let mut report =
+        Report { seed: plan.seed, seconds: plan.measured.as_secs_f64(), disk, start: None, rows: Vec::new() };
 
     if let Some((url, api_key)) = &plan.target {
-        let mut bench = bench(Target { url: url.trim_end_matches('/').to_owned(), api_key: api_key.clone() }, None);
+        let mut bench =
+            bench(Target { url: url.trim_end_matches('/').to_owned(), api_key: api_key.clone() }, None);
         bench.reads().await?;
         bench.writes().await?;
         report.rows = bench.rows;
@@ -164,7 +166,8 @@ impl Bench<'_> {
         } else {
             (load.await?, None)
         };
-        let cpu = self.pid.and_then(cpu_time).zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
+        let cpu =
+            self.pid.and_then(cpu_time).zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
         let whole = pace.warm_up + pace.measured;
         let resident_mib = self.pid.and_then(resident_mib);
         let answered: usize = outcome.samples.iter().map(|samples| samples.latencies.len()).sum();
@@ -189,7 +192,8 @@ impl Bench<'_> {
     /// Stores memories until there are `size`.
     async fn fill(&self, size: u64) -> Result<()> {
         let mut connection = Connection::open(&self.target).await?;
-        let calls = Calls { texts: Arc::clone(&self.texts), next_memory: Arc::clone(&self.next_memory), stored: 0 };
+        let calls =
+            Calls { texts: Arc::clone(&self.texts), next_memory: Arc::clone(&self.next_memory), stored: 0 };
         let mut stored = self.stored().await?;
         self.next_memory.fetch_max(stored, Ordering::Relaxed);
         while stored + BATCH_ROWS <= size {

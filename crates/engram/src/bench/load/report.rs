@@ -84,7 +84,7 @@ impl Row {
             requests: samples.latencies.len(),
             errors: samples.errors,
             per_second,
-            memories_per_second: (rows_per_call > 1).then(|| per_second * rows_per_call as f64),
+            memories_per_second: (rows_per_call > 1).then_some(per_second * rows_per_call as f64),
             p50_ms: percentile(0.5),
             p95_ms: percentile(0.95),
             p99_ms: percentile(0.99),

@@ -51,7 +51,8 @@ impl Service {
         let read = tokio::time::timeout(PATIENCE, stdout.read_line(&mut line));
         read.await.context("the service did not start in time")??;
         let log = || fs::read_to_string(folder.with_extension("log")).unwrap_or_default();
-        let ready: Ready = serde_json::from_str(&line).map_err(|_| anyhow!("the service did not start: {}", log()))?;
+        let ready: Ready =
+            serde_json::from_str(&line).map_err(|_| anyhow!("the service did not start: {}", log()))?;
         let target = Target { url: ready.url, api_key: ready.api_key };
         Connection::open(&target).await?.call(&Call::get(0, "/health")).await?;
         Ok(Self { child, target, start: started.elapsed() })
@@ -59,10 +60,14 @@ impl Service {
 
     /// Asks it to end, and waits.
     pub(super) async fn stop(mut self) -> Result<()> {
-        if let Some(pid) = self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw) {
+        if let Some(pid) =
+            self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw)
+        {
             rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
         }
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.context("the service did not stop in time")??;
+        tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .context("the service did not stop in time")??;
         Ok(())
     }
 

@@ -12,12 +12,23 @@ const FUNCTION_WORDS: usize = 150;
 const SESSION_TURNS: u64 = 20;
 
 const NAMES: [&str; 40] = [
-    "Anna", "Ben", "Carla", "David", "Elena", "Felix", "Grace", "Hugo", "Irene", "Jonas", "Kira", "Leo", "Maria",
-    "Nils", "Olga", "Paul", "Quinn", "Rosa", "Sven", "Tara", "Ugo", "Vera", "Walter", "Xenia", "Yusuf", "Zoe", "Amir",
-    "Bella", "Chen", "Dora", "Emil", "Farah", "Goran", "Hana", "Igor", "Judith", "Kofi", "Lena", "Mateo", "Nora",
+    "Anna", "Ben", "Carla", "David", "Elena", "Felix", "Grace", "Hugo", "Irene", "Jonas", "Kira", "Leo",
+    "Maria", "Nils", "Olga", "Paul", "Quinn", "Rosa", "Sven", "Tara", "Ugo", "Vera", "Walter", "Xenia",
+    "Yusuf", "Zoe", "Amir", "Bella", "Chen", "Dora", "Emil", "Farah", "Goran", "Hana", "Igor", "Judith",
+    "Kofi", "Lena", "Mateo", "Nora",
 ];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const KINDS: [&str; 5] = ["note", "fact", "preference", "decision", "event"];
@@ -35,7 +46,8 @@ impl Texts {
     /// Texts of `seed`.
     pub(super) fn new(seed: u64) -> Self {
         let vocabulary = StaticModel::shared().wordpiece().vocabulary();
-        let whole_word = |piece: &&str| piece.len() > 1 && piece.bytes().all(|byte| byte.is_ascii_lowercase());
+        let whole_word =
+            |piece: &&str| piece.len() > 1 && piece.bytes().all(|byte| byte.is_ascii_lowercase());
         let pieces = (0..).map_while(|number| vocabulary.piece(number));
         let words: Vec<_> = pieces.filter(whole_word).take(WORDS).collect();
         let mut sum = 0.0;
@@ -173,6 +185,9 @@ mod tests {
         let texts = Texts::new(3);
         let content = texts.memory(12)["content"].as_str().unwrap().to_owned();
         let query = texts.query(12);
-        assert!(query.trim_end_matches('?').split(' ').skip(3).all(|word| content.contains(word)), "{query} | {content}");
+        assert!(
+            query.trim_end_matches('?').split(' ').skip(3).all(|word| content.contains(word)),
+            "{query} | {content}"
+        );
     }
 }

@@ -50,7 +50,8 @@ impl Corpus {
         if names.is_empty() {
             return Ok(self);
         }
-        if let Some(unknown) = names.iter().find(|name| self.groups.iter().all(|group| group.name != **name)) {
+        if let Some(unknown) = names.iter().find(|name| self.groups.iter().all(|group| group.name != **name))
+        {
             let known: Vec<_> = self.groups.iter().map(|group| group.name.as_str()).collect();
             bail!("there is no conversation {unknown:?}: choose among {}", known.join(", "));
         }

@@ -66,7 +66,9 @@ pub(crate) fn read_jsonl(folder: &Path) -> Result<Corpus> {
     }
     for (place, line) in lines::<QueryLine>(&folder.join("queries.jsonl"))? {
         let group = text_of(line.group);
-        let Some(at) = groups.get(&group).copied() else { bail!("{place}: no document is in group {group:?}") };
+        let Some(at) = groups.get(&group).copied() else {
+            bail!("{place}: no document is in group {group:?}")
+        };
         let mut relevant = Vec::new();
         for id in line.relevant.into_iter().map(Name::text) {
             match positions.get(&(at, id.clone())) {

@@ -48,7 +48,8 @@ pub(crate) fn read_locomo(path: &Path) -> Result<Corpus> {
     let mut corpus = Corpus::default();
     for sample in samples {
         let documents = turns(&sample).with_context(|| format!("in conversation {}", sample.sample_id))?;
-        let positions = documents.iter().enumerate().map(|(at, document)| (document.id.clone(), at)).collect();
+        let positions =
+            documents.iter().enumerate().map(|(at, document)| (document.id.clone(), at)).collect();
         let mut questions = Vec::new();
         for asked in sample.qa.iter().filter(|asked| asked.category != ADVERSARIAL) {
             let relevant = evidence(&asked.evidence, &positions);
@@ -95,7 +96,8 @@ fn turns(sample: &Sample) -> Result<Vec<Document>> {
 /// Positions of the turns that `evidence` names, without those that are not there.
 fn evidence(evidence: &[String], positions: &HashMap<String, usize>) -> Vec<usize> {
     let mut found = Vec::new();
-    let names = evidence.iter().flat_map(|text| text.split(|c: char| c == ';' || c == ',' || c.is_whitespace()));
+    let names =
+        evidence.iter().flat_map(|text| text.split(|c: char| c == ';' || c == ',' || c.is_whitespace()));
     for at in names.filter_map(turn_id).filter_map(|id| positions.get(&id)) {
         if !found.contains(at) {
             found.push(*at);
@@ -118,7 +120,8 @@ mod tests {
     #[test]
     fn evidence_is_read_with_its_misprints() {
         let positions = ["D8:6", "D9:17", "D11:26", "D30:5"];
-        let positions: HashMap<_, _> = positions.iter().enumerate().map(|(at, id)| ((*id).to_owned(), at)).collect();
+        let positions: HashMap<_, _> =
+            positions.iter().enumerate().map(|(at, id)| ((*id).to_owned(), at)).collect();
         let check = |names: &[&str], want: &[usize]| {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
             assert_eq!(evidence(&names, &positions), want, "{names:?}");

@@ -71,7 +71,8 @@ impl Report {
             counted.latencies.get(at).map_or(0.0, |latency| (latency.as_secs_f64() * 1e6).round() / 1e3)
         };
         let session = (counted.session_questions > 0).then(|| SessionLevel {
-            recall_10: (counted.session_recall / f64::from(counted.session_questions) * 10_000.0).round() / 100.0,
+            recall_10: (counted.session_recall / f64::from(counted.session_questions) * 10_000.0).round()
+                / 100.0,
         });
         let by_category = &counted.hybrid.by_category;
         Self {
@@ -81,7 +82,10 @@ impl Report {
                 groups: corpus.groups.len(),
                 documents: corpus.documents(),
                 questions: corpus.questions(),
-                questions_by_category: by_category.iter().map(|(name, tally)| (name.clone(), tally.questions())).collect(),
+                questions_by_category: by_category
+                    .iter()
+                    .map(|(name, tally)| (name.clone(), tally.questions()))
+                    .collect(),
                 remarks: corpus.remarks.len(),
             },
             hybrid: Ranked::new(&counted.hybrid),

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use embedding::StaticModel;
-use engine::{BATCH_ROWS_MAX, Draft, Embedded, MemoryId, ModelIdentity, NewMemory, Ranking, SearchQuery, Store, StoreOptions};
+use engine::{
+    BATCH_ROWS_MAX, Draft, Embedded, MemoryId, ModelIdentity, NewMemory, Ranking, SearchQuery, Store,
+    StoreOptions,
+};
 use jiff::Timestamp;
 use stdx::clock::ManualClock;
 
@@ -57,12 +60,18 @@ pub(crate) fn run(corpus: &Corpus, scratch: &Path) -> Result<Report> {
 fn run_group(group: &Group, path: &Path, counted: &mut Counted) -> Result<()> {
     let model = StaticModel::shared();
     let identity = model.identity();
-    let identity =
-        ModelIdentity { name: identity.name.into(), revision: identity.revision.into(), dimensions: identity.dimensions };
+    let identity = ModelIdentity {
+        name: identity.name.into(),
+        revision: identity.revision.into(),
+        dimensions: identity.dimensions,
+    };
     let embed = |text: &str| Embedded { model: identity.clone(), values: model.embed(text) };
 
-    let options =
-        StoreOptions { clock: ManualClock::at(day_after(&group.documents)), model: Some(identity.clone()), page_count_max: None };
+    let options = StoreOptions {
+        clock: ManualClock::at(day_after(&group.documents)),
+        model: Some(identity.clone()),
+        page_count_max: None,
+    };
     let store = Store::open(path, options)?;
     let positions = fill(&store, &group.documents, embed)?;
     for question in &group.questions {
@@ -72,7 +81,11 @@ fn run_group(group: &Group, path: &Path, counted: &mut Counted) -> Result<()> {
         counted.latencies.push(started.elapsed());
 
         let asked = SearchQuery { limit: DEPTH, ..asked };
-        let hybrid = ranking(&store, &SearchQuery { embedded: Some(embed(&question.text)), ..asked.clone() }, &positions)?;
+        let hybrid = ranking(
+            &store,
+            &SearchQuery { embedded: Some(embed(&question.text)), ..asked.clone() },
+            &positions,
+        )?;
         let bm25 = ranking(&store, &SearchQuery { ranking: Ranking::Bm25, ..asked }, &positions)?;
         for (tallies, ranking) in [(&mut counted.hybrid, &hybrid), (&mut counted.bm25, &bm25)] {
             tallies.overall.add(ranking, &question.relevant);
@@ -97,7 +110,8 @@ fn fill(
 ) -> Result<BTreeMap<MemoryId, usize>> {
     let mut positions = BTreeMap::new();
     // A blank document cannot be stored, and nothing can be found in it.
-    let numbered: Vec<_> = documents.iter().enumerate().filter(|(_, document)| !document.text.trim().is_empty()).collect();
+    let numbered: Vec<_> =
+        documents.iter().enumerate().filter(|(_, document)| !document.text.trim().is_empty()).collect();
     for rows in numbered.chunks(BATCH_ROWS_MAX) {
         let drafts = rows.iter().map(|(_, document)| Draft {
             memory: NewMemory {
@@ -123,7 +137,8 @@ fn ranking(store: &Store, query: &SearchQuery, positions: &BTreeMap<MemoryId, us
 /// Share of the sessions with relevant documents among the first ten sessions met in `ranking`; `None` when a
 /// relevant document has no session.
 fn session_recall(documents: &[Document], ranking: &[usize], relevant: &[usize]) -> Option<f64> {
-    let mut wanted: Vec<_> = relevant.iter().map(|at| documents[*at].session.as_deref()).collect::<Option<_>>()?;
+    let mut wanted: Vec<_> =
+        relevant.iter().map(|at| documents[*at].session.as_deref()).collect::<Option<_>>()?;
     wanted.sort_unstable();
     wanted.dedup();
     let mut met: Vec<&str> = Vec::new();
@@ -137,7 +152,11 @@ fn session_recall(documents: &[Document], ranking: &[usize], relevant: &[usize])
 
 /// A day after the newest document: the questions look back.
 fn day_after(documents: &[Document]) -> Timestamp {
-    let newest = documents.iter().filter_map(|document| document.time).max().map_or(DAY_WITHOUT_TIMES, Timestamp::as_second);
+    let newest = documents
+        .iter()
+        .filter_map(|document| document.time)
+        .max()
+        .map_or(DAY_WITHOUT_TIMES, Timestamp::as_second);
     Timestamp::from_second(newest + 24 * 60 * 60).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -147,7 +166,8 @@ mod tests {
 
     #[test]
     fn session_recall_counts_sessions_not_turns() {
-        let document = |session: Option<&str>| Document { session: session.map(str::to_owned), ..Document::default() };
+        let document =
+            |session: Option<&str>| Document { session: session.map(str::to_owned), ..Document::default() };
         let documents = [document(Some("a")), document(Some("a")), document(Some("b")), document(None)];
         assert_eq!(session_recall(&documents, &[1], &[0]), Some(1.0));
         assert_eq!(session_recall(&documents, &[3, 1], &[0, 2]), Some(0.5));

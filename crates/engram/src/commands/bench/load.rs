@@ -88,7 +88,9 @@ impl Load {
 fn show(report: &Report) {
     let mib = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |mib| format!("{mib:.0}"));
     let rows = report.rows.iter().map(|row| {
-        let rate = row.memories_per_second.map_or_else(|| format!("{:.0}", row.per_second), |rate| format!("{rate:.0} rows"));
+        let rate = row
+            .memories_per_second
+            .map_or_else(|| format!("{:.0}", row.per_second), |rate| format!("{rate:.0} rows"));
         [
             row.name.clone(),
             row.connections.to_string(),
@@ -105,8 +107,18 @@ fn show(report: &Report) {
         ]
     });
     let header = [
-        "SCENARIO", "CONNS", "MEMORIES", "REQUESTS", "ERRORS", "PER SECOND", "P50 MS", "P95 MS", "P99 MS", "MAX MS",
-        "CPU MS", "RSS MIB",
+        "SCENARIO",
+        "CONNS",
+        "MEMORIES",
+        "REQUESTS",
+        "ERRORS",
+        "PER SECOND",
+        "P50 MS",
+        "P95 MS",
+        "P99 MS",
+        "MAX MS",
+        "CPU MS",
+        "RSS MIB",
     ];
     terminal::table(header, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], rows);
     let disk = report.disk;

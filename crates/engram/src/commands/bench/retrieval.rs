@@ -95,16 +95,40 @@ fn show(report: &Report) {
     let rows = ranked("search", &report.hybrid).into_iter().chain(ranked("BM25", &report.bm25));
     let rows = rows.map(|(name, questions, m)| {
         let [r1, r5, r10, r20, all5, all10, any5, any10, mrr, ndcg] = [
-            m.recall_1, m.recall_5, m.recall_10, m.recall_20, m.all_5, m.all_10, m.any_5, m.any_10, m.mrr, m.ndcg_10,
+            m.recall_1,
+            m.recall_5,
+            m.recall_10,
+            m.recall_20,
+            m.all_5,
+            m.all_10,
+            m.any_5,
+            m.any_10,
+            m.mrr,
+            m.ndcg_10,
         ]
         .map(|value| format!("{value:.1}"));
         [name, questions, r1, r5, r10, r20, all5, all10, any5, any10, mrr, ndcg]
     });
-    let header =
-        ["RANKING", "QUESTIONS", "R@1", "R@5", "R@10", "R@20", "ALL@5", "ALL@10", "ANY@5", "ANY@10", "MRR", "NDCG@10"];
+    let header = [
+        "RANKING",
+        "QUESTIONS",
+        "R@1",
+        "R@5",
+        "R@10",
+        "R@20",
+        "ALL@5",
+        "ALL@10",
+        "ANY@5",
+        "ANY@10",
+        "MRR",
+        "NDCG@10",
+    ];
     terminal::table(header, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], rows);
     if let Some(session) = report.session {
         terminal::line(format!("Session level: recall@10 {:.1}", session.recall_10));
     }
-    terminal::line(format!("One search: p50 {:.2} ms, p99 {:.2} ms", report.latency_ms.p50, report.latency_ms.p99));
+    terminal::line(format!(
+        "One search: p50 {:.2} ms, p99 {:.2} ms",
+        report.latency_ms.p50, report.latency_ms.p99
+    ));
 }

@@ -115,7 +115,9 @@ async fn parse(line: &str, answers: &mpsc::Sender<String>) -> Option<Value> {
     match serde_json::from_str(line) {
         Ok(message) => Some(message),
         Err(error) => {
-            let _ = answers.send(error_line(&Value::Null, PARSE_ERROR, &format!("this line is not JSON: {error}"))).await;
+            let _ = answers
+                .send(error_line(&Value::Null, PARSE_ERROR, &format!("this line is not JSON: {error}")))
+                .await;
             None
         }
     }
@@ -157,13 +159,26 @@ fn request(message: &Value, agreed: &Agreed) -> Request<Bytes> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
     // The stateless revisions say their version in each message, the older ones once.
-    let own_version = message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"].as_str().and_then(header_value);
+    let own_version =
+        message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"].as_str().and_then(header_value);
     for (name, value) in [
         (PROTOCOL_VERSION, own_version.or_else(|| agreed.protocol_version.clone())),
         (SESSION_ID, agreed.session_id.clone()),
         (METHOD, message["method"].as_str().and_then(header_value)),
-        (NAME, ["name", "uri"].iter().find_map(|field| message["params"][*field].as_str()).and_then(header_value)),
-        (IDEMPOTENCY_KEY, (message["method"] == "tools/call").then(|| stdx::random::token(24)).as_deref().and_then(header_value)),
+        (
+            NAME,
+            ["name", "uri"]
+                .iter()
+                .find_map(|field| message["params"][*field].as_str())
+                .and_then(header_value),
+        ),
+        (
+            IDEMPOTENCY_KEY,
+            (message["method"] == "tools/call")
+                .then(|| stdx::random::token(24))
+                .as_deref()
+                .and_then(header_value),
+        ),
     ] {
         if let Some(value) = value {
             headers.insert(name, value);
@@ -188,10 +203,13 @@ fn agree(agreed: &mut Agreed, response: &Response<Bytes>, lines: &[String]) {
 /// JSON-RPC messages of an answer, one a line: its whole body, or the data of its events.
 fn lines_of(response: &Response<Bytes>) -> Vec<String> {
     let body = String::from_utf8_lossy(response.body());
-    let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content_type =
+        response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let texts: Vec<String> = if content_type.starts_with("text/event-stream") {
         let events = body.replace("\r\n", "\n");
-        let data = |event: &str| event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect();
+        let data = |event: &str| {
+            event.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim_start).collect()
+        };
         events.split("\n\n").map(data).collect()
     } else {
         vec![body.into_owned()]
@@ -230,7 +248,11 @@ mod tests {
         };
         let one = r#"{"id":1,"jsonrpc":"2.0"}"#;
         check("application/json", "{\"jsonrpc\": \"2.0\",\n \"id\": 1}", &[one]);
-        check("text/event-stream", "event: message\ndata: {\"jsonrpc\":\"2.0\",\ndata: \"id\":1}\n\n: ping\n\n", &[one]);
+        check(
+            "text/event-stream",
+            "event: message\ndata: {\"jsonrpc\":\"2.0\",\ndata: \"id\":1}\n\n: ping\n\n",
+            &[one],
+        );
         check("application/json", "", &[]);
         check("application/json", r#"{"error": "unauthenticated"}"#, &[]);
     }
@@ -239,8 +261,9 @@ mod tests {
     fn what_was_agreed_is_repeated() {
         let mut agreed = Agreed::default();
         let line = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-06-18"}}"#.to_owned();
-        agree(&mut agreed, &response("application/json", &line), &[line.clone()]);
-        let asked = request(&json!({"method": "tools/call", "id": 1, "params": {"name": "memory_get"}}), &agreed);
+        agree(&mut agreed, &response("application/json", &line), std::slice::from_ref(&line));
+        let asked =
+            request(&json!({"method": "tools/call", "id": 1, "params": {"name": "memory_get"}}), &agreed);
         let header = |name| asked.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("-");
         assert_eq!(header(PROTOCOL_VERSION), "2025-06-18");
         assert_eq!((header(METHOD), header(NAME)), ("tools/call", "memory_get"));

@@ -9,7 +9,12 @@ use crate::failure::Failure;
 use crate::terminal::{self, Format, strong};
 
 /// Prints it.
-pub(super) fn print(url: &str, dev: Option<&DevAccess>, folder: &Path, format: Format) -> Result<(), Failure> {
+pub(super) fn print(
+    url: &str,
+    dev: Option<&DevAccess>,
+    folder: &Path,
+    format: Format,
+) -> Result<(), Failure> {
     match format {
         Format::Json => {
             let (tenant, key) = dev.map(|dev| (dev.tenant.as_str(), dev.api_key.as_str())).unzip();
@@ -25,7 +30,9 @@ pub(super) fn print(url: &str, dev: Option<&DevAccess>, folder: &Path, format: F
 fn text(url: &str, dev: Option<&DevAccess>, folder: &Path) -> String {
     let head = format!("{} is ready.\n\n  url   {url}\n  data  {}", strong("Engram"), folder.display());
     let Some(DevAccess { tenant, api_key }) = dev else {
-        return format!("{head}\n\nMake a tenant and a key:\n\n  engram tenant create acme\n  engram key create --tenant acme\n");
+        return format!(
+            "{head}\n\nMake a tenant and a key:\n\n  engram tenant create acme\n  engram key create --tenant acme\n"
+        );
     };
     let mcp = json!({"mcpServers": {"engram": {
         "type": "http",
@@ -43,7 +50,9 @@ fn text(url: &str, dev: Option<&DevAccess>, folder: &Path) -> String {
 
 /// One line that a shell takes as it is.
 fn curl(url: &str, path: &str, key: &str, body: &str) -> String {
-    format!("curl {url}{path} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'")
+    format!(
+        "curl {url}{path} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' -d '{body}'"
+    )
 }
 
 #[cfg(test)]

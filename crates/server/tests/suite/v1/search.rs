@@ -18,7 +18,9 @@ async fn furnished() -> House {
 #[tokio::test]
 async fn words_meaning_and_typos_find_a_memory() {
     let house = furnished().await;
-    for (query, id) in [("green tea", 1), ("what does Anna like to drink?", 1), ("deploymnet", 2), ("pet animal puppy", 3)] {
+    for (query, id) in
+        [("green tea", 1), ("what does Anna like to drink?", 1), ("deploymnet", 2), ("pet animal puppy", 3)]
+    {
         let found = house.post("/v1/search", json!({ "query": query })).await.expect(200);
         assert_eq!(found["items"][0]["memory"]["id"], id, "{query}: {found}");
         let score = found["items"][0]["score"].as_f64().unwrap();
@@ -34,7 +36,10 @@ async fn words_meaning_and_typos_find_a_memory() {
 async fn the_limit_is_exact_and_blank_queries_find_nothing() {
     let house = furnished().await;
     for limit in 1..=3 {
-        let found = house.post("/v1/search", json!({"query": "Anna deployment dog tea", "limit": limit})).await.expect(200);
+        let found = house
+            .post("/v1/search", json!({"query": "Anna deployment dog tea", "limit": limit}))
+            .await
+            .expect(200);
         assert_eq!(found["items"].as_array().unwrap().len(), limit, "{found}");
     }
     for blank in ["", " ", "\n\t"] {
@@ -59,10 +64,12 @@ async fn filters_workspaces_and_explanations_work() {
         (json!({"workspace": "empty"}), &[]),
     ] {
         let found = house.post("/v1/search", only(extra.clone())).await.expect(200);
-        let found: Vec<_> = found["items"].as_array().unwrap().iter().map(|i| i["memory"]["id"].as_i64().unwrap()).collect();
+        let found: Vec<_> =
+            found["items"].as_array().unwrap().iter().map(|i| i["memory"]["id"].as_i64().unwrap()).collect();
         assert_eq!(found, ids, "{extra}");
     }
-    let explained = house.post("/v1/search", json!({"query": "green tea", "explain": true})).await.expect(200);
+    let explained =
+        house.post("/v1/search", json!({"query": "green tea", "explain": true})).await.expect(200);
     let explain = &explained["items"][0]["explain"];
     assert!(explain["signals"].as_array().unwrap().iter().any(|s| s["name"] == "keywords"), "{explained}");
 }
@@ -72,8 +79,22 @@ async fn search_never_fails_on_odd_queries() {
     let house = furnished().await;
     let long = "tea ".repeat(2_500);
     for query in [
-        "\"unbalanced", "AND OR NOT", "NEAR(a b)", "tea*", "^tea", "col:tea", "(((", "a\0b", "🙂🙂", "茶は緑", "'; DROP TABLE memory; --",
-        "-", "{}[]", "\u{202e}txet", "what? why! how...", long.as_str(),
+        "\"unbalanced",
+        "AND OR NOT",
+        "NEAR(a b)",
+        "tea*",
+        "^tea",
+        "col:tea",
+        "(((",
+        "a\0b",
+        "🙂🙂",
+        "茶は緑",
+        "'; DROP TABLE memory; --",
+        "-",
+        "{}[]",
+        "\u{202e}txet",
+        "what? why! how...",
+        long.as_str(),
     ] {
         house.post("/v1/search", json!({ "query": query })).await.expect(200);
     }
@@ -83,7 +104,8 @@ async fn search_never_fails_on_odd_queries() {
 async fn a_bad_search_is_refused_with_every_problem() {
     let house = House::new().await;
     house.post("/v1/search", json!({})).await.expect_problems(&["query"]);
-    let told = house.post("/v1/search", json!({"query": "x", "limit": "10"})).await.expect_problems(&["limit"]);
+    let told =
+        house.post("/v1/search", json!({"query": "x", "limit": "10"})).await.expect_problems(&["limit"]);
     assert_eq!(told["message"], "limit must be an integer between 1 and 100, got a string");
     house
         .post("/v1/search", json!({
