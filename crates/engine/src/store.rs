@@ -57,6 +57,8 @@ pub enum Outcome {
 pub struct Stored {
     /// One for each draft.
     pub items: Vec<StoredMemory>,
+    /// Memories this call made; 0 when it repeats an earlier one with the same idempotency key.
+    pub created: u64,
     /// Bytes of content and metadata added.
     pub storage_bytes_delta: i64,
 }

@@ -94,7 +94,7 @@ impl<'c> Session<'c> {
         {
             return Ok(earlier);
         }
-        let mut stored = Stored { items: Vec::with_capacity(drafts.len()), storage_bytes_delta: 0 };
+        let mut stored = Stored { items: Vec::with_capacity(drafts.len()), created: 0, storage_bytes_delta: 0 };
         for (at, draft) in drafts.into_iter().enumerate() {
             let (item, delta) = self.create_one(draft, model).map_err(|error| match error {
                 EngineError::Invalid(problems) => {
@@ -103,6 +103,7 @@ impl<'c> Session<'c> {
                 }
                 other => other,
             })?;
+            stored.created += u64::from(item.outcome == Outcome::Created);
             stored.items.push(item);
             stored.storage_bytes_delta += delta;
         }
@@ -640,7 +641,7 @@ impl<'c> Session<'c> {
                 })
             })
             .collect::<Result<_, EngineError>>()?;
-        Ok(Some(Stored { items, storage_bytes_delta: 0 }))
+        Ok(Some(Stored { items, created: 0, storage_bytes_delta: 0 }))
     }
 
     fn remember(&self, asked: &Idempotency, stored: &Stored) -> Result<(), EngineError> {

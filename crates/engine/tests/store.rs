@@ -158,6 +158,7 @@ fn an_idempotency_key_makes_a_create_happen_once() {
     let first = ask("a", 1).unwrap();
     let again = ask("a", 1).unwrap();
     assert_eq!(first.items[0].memory.id, again.items[0].memory.id);
+    assert_eq!((first.created, again.created), (1, 0));
     assert!(matches!(ask("b", 2), Err(EngineError::IdempotencyKeyReused)));
     assert_eq!(bench.count(), 1);
 }

@@ -12,7 +12,7 @@ use harness::{Folder, Service};
 use serde_json::{Value, json};
 
 /// Deaths.
-const ROUNDS: u64 = 8;
+const ROUNDS: u64 = 15;
 /// Connections that write at once.
 const WRITERS: usize = 8;
 /// Rows of each batch; every third request is one.
@@ -40,7 +40,7 @@ async fn what_was_acknowledged_is_in_every_index_after_any_death() {
             })
             .collect();
         // Long enough to be busy, and never at the same point of the work.
-        tokio::time::sleep(Duration::from_millis(120 + round * 37)).await;
+        tokio::time::sleep(Duration::from_millis(60 + round * 29)).await;
         service.kill();
         dead.store(true, Ordering::Release);
         for writer in writers {

@@ -41,6 +41,23 @@ fn ctrl_c_stops_at_once_in_dev() {
     assert!(!left.contains(&"engram.sock".into()), "{left:?}");
 }
 
+#[tokio::test]
+async fn sigterm_says_goodbye_before_it_leaves() {
+    let folder = Folder::new();
+    let service = Service::start(&folder.path());
+    let pid = i32::try_from(service.pid()).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(service.call("GET", "/ready", None).await.0, 503);
+    let (status, _) = service.call("POST", "/v1/memories", Some(json!({"content": "last words"}))).await;
+    assert_eq!(status, 201, "requests are served until the doors close");
+    let begun = Instant::now();
+    let (rest, status) = service.signal(Signal::TERM);
+    assert_eq!((rest.as_str(), status.code()), ("", Some(0)));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(folder.json(&["search", "last words"])["items"].as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn a_second_ctrl_c_does_not_wait() {
     let folder = Folder::new();

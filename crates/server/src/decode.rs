@@ -7,10 +7,9 @@ mod memories;
 mod properties;
 mod search;
 mod tenants;
+mod values;
 
-pub use fields::{
-    Fields, Form, Problems, boolean, integer, number, object, positive, text, texts, time, word,
-};
+pub use fields::{Fields, Form, Problems};
 pub use memories::{
     BatchRow, DeleteInput, LIST_LIMIT_DEFAULT, PAGE_LIMIT_MAX, RevertInput, UpdateInput, create_memory,
     create_memory_batch, delete_memories, list_memories, next_cursor, revert_memory, update_memory,
@@ -20,3 +19,4 @@ pub use tenants::{
     KeyInput, PlanInput, PlanTarget, TenantChange, TenantInput, create_api_key, create_tenant, set_plan,
     update_tenant,
 };
+pub use values::{boolean, integer, number, object, positive, text, texts, time, word};

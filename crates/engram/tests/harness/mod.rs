@@ -137,8 +137,7 @@ impl Service {
         body: Option<Value>,
     ) -> (u16, Value) {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request =
-            self.client.request(method, format!("{}{path}", self.url)).bearer_auth(key);
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(key);
         if let Some(body) = body {
             request = request.json(&body);
         }

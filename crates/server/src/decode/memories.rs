@@ -7,9 +7,8 @@ use engine::{
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::fields::{
-    Fields, Form, Problems, boolean, integer, number, object, positive, text, texts, time, word,
-};
+use super::fields::{Fields, Form, Problems};
+use super::values::{boolean, integer, number, object, positive, text, texts, time, word};
 
 /// Most rows of a page, and most hits of a search.
 pub const PAGE_LIMIT_MAX: i64 = 100;

@@ -3,8 +3,9 @@
 use engine::{Explain, Filter};
 use serde_json::Value;
 
-use super::fields::{Fields, Form, Problems, boolean, integer, number, text};
+use super::fields::{Fields, Form, Problems};
 use super::memories::{PAGE_LIMIT_MAX, filter, whole, workspace};
+use super::values::{boolean, integer, number, text};
 
 /// Hits of a search unless said.
 pub const SEARCH_LIMIT_DEFAULT: i64 = 10;

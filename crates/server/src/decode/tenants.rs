@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tenancy::{Limits, RateLimit, Scope, Scopes, Slug, TenantKind, TenantStatus};
 
-use super::fields::{Fields, Form, Problems, integer, object, text, texts, time, word};
+use super::fields::{Fields, Form, Problems};
 use super::memories::whole;
+use super::values::{integer, object, text, texts, time, word};
 
 /// A tenant to create.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -35,9 +35,9 @@ pub async fn create_memory(
     let draft = Draft { memory, embedded };
     let stored =
         lease.write(move |store| store.create(vec![draft], idempotency)).await.map_err(of_one_row)?;
+    let created = stored.created;
     let item = stored.items.into_iter().next();
     let item = item.ok_or_else(|| EngineError::Internal("a create without a row".into()))?;
-    let created = u64::from(item.outcome == Outcome::Created);
     Ok(Done {
         value: StoredMemory { memory: memory_to_wire(item.memory), outcome: item.outcome },
         work: Work { memories_created: created, storage_bytes_delta: stored.storage_bytes_delta },

@@ -27,12 +27,12 @@ pub async fn create_memory_batch(
     let drafts =
         memories.into_iter().zip(embedded).map(|(memory, embedded)| Draft { memory, embedded }).collect();
     let stored = lease.write(move |store| store.create(drafts, idempotency)).await.map_err(of_rows)?;
-    let created = stored.items.iter().filter(|item| item.outcome == Outcome::Created).count();
+    let created = stored.created;
     let items = stored.items.into_iter();
     Ok(Done {
         value: items.map(|i| StoredMemory { memory: memory_to_wire(i.memory), outcome: i.outcome }).collect(),
         work: Work {
-            memories_created: u64::try_from(created).unwrap_or(u64::MAX),
+            memories_created: created,
             storage_bytes_delta: stored.storage_bytes_delta,
         },
         workspace,

@@ -200,7 +200,8 @@ mod tests {
 
     impl Folder {
         fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("engram-own-{}", stdx::random::token(10))).join(name);
+            let path =
+                std::env::temp_dir().join(format!("engram-own-{}", stdx::random::token(10))).join(name);
             create_data_folder(&path).unwrap();
             Self(path)
         }

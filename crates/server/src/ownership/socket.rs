@@ -52,9 +52,10 @@ pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
 
 /// Removes a socket of ours; anything else that a damaged record names is left alone.
 pub(super) fn remove(data_folder: &Path, path: &Path) {
-    let ours = path == data_folder.join(SOCKET_NAME) || path.parent().is_some_and(|parent| {
-        parent == private_folder(&std::env::temp_dir()) || parent == private_folder(Path::new("/tmp"))
-    });
+    let ours = path == data_folder.join(SOCKET_NAME)
+        || path.parent().is_some_and(|parent| {
+            parent == private_folder(&std::env::temp_dir()) || parent == private_folder(Path::new("/tmp"))
+        });
     if ours && fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
         let _ = fs::remove_file(path);
     }

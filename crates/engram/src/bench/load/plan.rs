@@ -196,13 +196,14 @@ impl Bench<'_> {
             Calls { texts: Arc::clone(&self.texts), next_memory: Arc::clone(&self.next_memory), stored: 0 };
         let mut stored = self.stored().await?;
         self.next_memory.fetch_max(stored, Ordering::Relaxed);
-        while stored + BATCH_ROWS <= size {
+        while stored < size {
             self.progress.set_message(format!("storing {stored} of {size} memories"));
-            let (status, body) = connection.call(&calls.batch(0)).await?;
+            let rows = BATCH_ROWS.min(size - stored);
+            let (status, body) = connection.call(&calls.batch(0, rows)).await?;
             if status != 201 {
                 bail!("the service refused a batch with {status}: {}", String::from_utf8_lossy(&body));
             }
-            stored += BATCH_ROWS;
+            stored += rows;
         }
         Ok(())
     }

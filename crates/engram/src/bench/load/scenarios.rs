@@ -78,7 +78,7 @@ impl Scenario {
         let step = connection * 100_003 + turn;
         match self {
             Self::Create => calls.create(0),
-            Self::Batch => calls.batch(0),
+            Self::Batch => calls.batch(0, BATCH_ROWS),
             Self::Get => calls.get(0, step),
             Self::Search | Self::Health => calls.search(0, step),
             Self::Mixed => match turn % 10 {
@@ -92,9 +92,9 @@ impl Scenario {
 
 impl Calls {
     /// A batch of new memories.
-    pub(super) fn batch(&self, kind: usize) -> Call {
-        let first = self.next_memory.fetch_add(BATCH_ROWS, Ordering::Relaxed);
-        let memories: Vec<_> = (first..first + BATCH_ROWS).map(|number| self.texts.memory(number)).collect();
+    pub(super) fn batch(&self, kind: usize, rows: u64) -> Call {
+        let first = self.next_memory.fetch_add(rows, Ordering::Relaxed);
+        let memories: Vec<_> = (first..first + rows).map(|number| self.texts.memory(number)).collect();
         Call::post(kind, "/v1/memories/batch", &json!({"memories": memories}))
     }
 

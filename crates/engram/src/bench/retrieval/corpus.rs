@@ -10,8 +10,6 @@ use jiff::{Timestamp, fmt::strtime};
 pub(crate) struct Corpus {
     /// Each group is a store of its own.
     pub(crate) groups: Vec<Group>,
-    /// Oddities met while reading, one sentence each.
-    pub(crate) remarks: Vec<String>,
 }
 
 /// Documents that are searched together.
@@ -20,6 +18,8 @@ pub(crate) struct Group {
     pub(crate) name: String,
     pub(crate) documents: Vec<Document>,
     pub(crate) questions: Vec<Question>,
+    /// Oddities met while reading, one sentence each.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// One memory to be.
@@ -62,6 +62,11 @@ impl Corpus {
     /// Documents in all groups.
     pub(crate) fn documents(&self) -> usize {
         self.groups.iter().map(|group| group.documents.len()).sum()
+    }
+
+    /// Oddities in all groups.
+    pub(crate) fn remarks(&self) -> impl Iterator<Item = &String> {
+        self.groups.iter().flat_map(|group| &group.remarks)
     }
 
     /// Questions in all groups.

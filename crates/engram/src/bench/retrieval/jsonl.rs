@@ -74,11 +74,13 @@ pub(crate) fn read_jsonl(folder: &Path) -> Result<Corpus> {
             match positions.get(&(at, id.clone())) {
                 Some(position) if relevant.contains(position) => {}
                 Some(position) => relevant.push(*position),
-                None => corpus.remarks.push(format!("{place}: the group has no document {id:?}")),
+                None => corpus.groups[at].remarks.push(format!("{place}: the group has no document {id:?}")),
             }
         }
         if relevant.is_empty() {
-            corpus.remarks.push(format!("{place}: query {:?} has nothing to find", line.id.text()));
+            corpus.groups[at]
+                .remarks
+                .push(format!("{place}: query {:?} has nothing to find", line.id.text()));
             continue;
         }
         let category = line.category.map(Name::text);
@@ -134,7 +136,7 @@ mod tests {
         assert_eq!(corpus.groups[0].questions[0].relevant, [0]);
         assert_eq!(corpus.groups[0].questions[0].category.as_deref(), Some("2"));
         assert_eq!(corpus.groups[1].questions[0].relevant, [0]);
-        assert_eq!(corpus.remarks.len(), 1);
+        assert_eq!(corpus.remarks().count(), 1);
     }
 
     #[test]

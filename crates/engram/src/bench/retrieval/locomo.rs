@@ -50,17 +50,17 @@ pub(crate) fn read_locomo(path: &Path) -> Result<Corpus> {
         let documents = turns(&sample).with_context(|| format!("in conversation {}", sample.sample_id))?;
         let positions =
             documents.iter().enumerate().map(|(at, document)| (document.id.clone(), at)).collect();
-        let mut questions = Vec::new();
+        let (mut questions, mut remarks) = (Vec::new(), Vec::new());
         for asked in sample.qa.iter().filter(|asked| asked.category != ADVERSARIAL) {
             let relevant = evidence(&asked.evidence, &positions);
             if relevant.is_empty() {
-                corpus.remarks.push(format!("{}: no evidence for {:?}", sample.sample_id, asked.question));
+                remarks.push(format!("{}: no evidence for {:?}", sample.sample_id, asked.question));
                 continue;
             }
             let category = Some(asked.category.to_string());
             questions.push(Question { text: asked.question.clone(), relevant, category });
         }
-        corpus.groups.push(Group { name: sample.sample_id, documents, questions });
+        corpus.groups.push(Group { name: sample.sample_id, documents, questions, remarks });
     }
     Ok(corpus)
 }
@@ -146,7 +146,7 @@ mod tests {
         let path = folder.path().join("locomo.json");
         fs::write(&path, file).unwrap();
         let corpus = read_locomo(&path).unwrap();
-        assert_eq!((corpus.documents(), corpus.questions(), corpus.remarks.len()), (1, 1, 1));
+        assert_eq!((corpus.documents(), corpus.questions(), corpus.remarks().count()), (1, 1, 1));
         let document = &corpus.groups[0].documents[0];
         assert_eq!(document.text, "Look! (a photo of a cat)");
         assert_eq!(document.session.as_deref(), Some("session_1"));

@@ -86,7 +86,7 @@ impl Report {
                     .iter()
                     .map(|(name, tally)| (name.clone(), tally.questions()))
                     .collect(),
-                remarks: corpus.remarks.len(),
+                remarks: corpus.remarks().count(),
             },
             hybrid: Ranked::new(&counted.hybrid),
             bm25: Ranked::new(&counted.bm25),

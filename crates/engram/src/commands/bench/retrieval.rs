@@ -52,7 +52,7 @@ impl Retrieval {
         let format = shared.format();
         let measured = tokio::task::spawn_blocking(move || -> anyhow::Result<Report> {
             let corpus = self.source.read()?.only(&self.conversations)?;
-            for remark in &corpus.remarks {
+            for remark in corpus.remarks() {
                 terminal::remark(format!("left out: {remark}"));
             }
             run(&corpus, scratch.path())

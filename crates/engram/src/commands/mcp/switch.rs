@@ -72,7 +72,7 @@ impl Switch {
             if begun.elapsed() > CARRIED {
                 return Err(failure);
             }
-            tracing::warn!(%failure, "looking for the service again");
+            tracing::info!(%failure, "looking for the service again");
             tokio::time::sleep(backoff.next_delay()).await;
         }
     }

@@ -1,0 +1,105 @@
+//! `engram bench`: the shapes that machines read, on small inputs.
+
+mod harness;
+
+use harness::{engram, stderr};
+use serde_json::{Value, json};
+
+fn measured(args: &[&str]) -> Value {
+    let output = engram(args).arg("--json").output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn lines(values: &[Value]) -> String {
+    values.iter().map(|value| format!("{value}\n")).collect()
+}
+
+#[test]
+fn retrieval_measures_a_corpus_of_ones_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let document = |id: u64, text: &str, group: &str| json!({"id": format!("d{id}"), "text": text, "group": group, "session": "s", "actor": "Ann", "time": "2024-05-01T10:00:00Z"});
+    let documents = [
+        document(1, "Ann bought a red bicycle in spring.", "a"),
+        document(2, "The kettle is in the left cupboard.", "a"),
+        document(3, "Bo flies to Lisbon on Monday.", "b"),
+    ];
+    let queries = [
+        json!({"id": "q1", "text": "which bicycle did Ann buy?", "group": "a", "relevant": ["d1"], "category": "easy"}),
+        json!({"id": "q2", "text": "when does Bo fly to Lisbon?", "group": "b", "relevant": ["d3"], "category": 7}),
+    ];
+    std::fs::write(folder.path().join("documents.jsonl"), lines(&documents)).unwrap();
+    std::fs::write(folder.path().join("queries.jsonl"), lines(&queries)).unwrap();
+    let args = ["bench", "retrieval", "--jsonl", folder.path().to_str().unwrap()];
+    let mut report = measured(&args);
+    let names = [
+        "recall@1",
+        "recall@5",
+        "recall@10",
+        "recall@20",
+        "all@5",
+        "all@10",
+        "any@5",
+        "any@10",
+        "mrr",
+        "ndcg@10",
+    ];
+    for overall in [
+        &report["overall"],
+        &report["bm25"]["overall"],
+        &report["by_category"]["easy"],
+        &report["by_category"]["7"],
+    ] {
+        let mut keys: Vec<_> = overall.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut want = names.to_vec();
+        keys.sort_unstable();
+        want.sort_unstable();
+        assert_eq!(keys, want);
+        assert!(names.iter().all(|name| overall[name] == 100.0), "{overall}");
+    }
+    let mut again = measured(&args);
+    report["latency_ms"].take();
+    again["latency_ms"].take();
+    assert_eq!(report, again, "the same corpus gives the same numbers");
+
+    let unknown = engram(args).args(["--conversations", "c"]).output().unwrap();
+    assert!(stderr(&unknown).contains("choose among a, b"), "{}", stderr(&unknown));
+}
+
+#[test]
+fn load_measures_every_scenario() {
+    let report = measured(&[
+        "bench",
+        "load",
+        "--seconds",
+        "1",
+        "--warm-up",
+        "0",
+        "--sizes",
+        "250",
+        "--connections",
+        "2",
+    ]);
+    let rows = report["scenarios"].as_array().unwrap();
+    let names: Vec<_> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    let want = [
+        "create",
+        "batch of 100",
+        "get",
+        "search",
+        "search, with health",
+        "health, under search",
+        "mixed: search",
+        "mixed: get",
+        "mixed: create",
+    ];
+    assert_eq!(names, want);
+    for row in rows {
+        assert_eq!(row["errors"], 0, "{row}");
+        let number = |name: &str| row[name].as_f64().unwrap();
+        assert!(number("requests") > 0.0 && number("per_second") > 0.0, "{row}");
+        assert!(number("p50_ms") <= number("p95_ms") && number("p99_ms") <= number("max_ms"), "{row}");
+    }
+    assert!(report["disk"]["groups_of_16_per_s"].as_f64().unwrap() > 0.0);
+    assert!(report["start"]["again_ms"].as_f64().unwrap() > 0.0);
+}

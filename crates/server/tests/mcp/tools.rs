@@ -1,0 +1,125 @@
+//! Every tool: what it does, and that its answer is what its schema says.
+
+use serde_json::{Value, json};
+
+use crate::agent::Agent;
+
+/// Whether a value has what a schema of ours asks for: types, required and known fields.
+#[track_caller]
+fn check_shape(value: &Value, schema: &Value, place: &str) {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    if let Some(options) = schema["oneOf"].as_array() {
+        let option = options.iter().find(|option| (option["type"] == "null") == value.is_null()).unwrap();
+        return check_shape(value, option, place);
+    }
+    let allowed: Vec<_> = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    };
+    let fits = allowed.contains(&kind) || (kind == "integer" && allowed.contains(&"number"));
+    assert!(fits, "{place}: {value} is no {allowed:?}");
+    let required = schema["anyOf"][0].get("required").unwrap_or(&schema["required"]);
+    for field in required.as_array().into_iter().flatten() {
+        assert!(value.get(field.as_str().unwrap()).is_some(), "{place}: {field} is missing in {value}");
+    }
+    if let (Value::Object(object), Some(properties)) = (value, schema["properties"].as_object()) {
+        for (name, inner) in object {
+            let property = properties.get(name).unwrap_or_else(|| panic!("{place}.{name} is not in the schema"));
+            check_shape(inner, property, &format!("{place}.{name}"));
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        check_shape(item, &schema["items"], &format!("{place}[]"));
+    }
+}
+
+/// Calls a tool and holds its answer against its schema.
+async fn ask(agent: &Agent, tool: &str, arguments: Value) -> Value {
+    let listed = agent.bare("tools/list", json!({})).await.expect(200);
+    let described = listed["result"]["tools"].as_array().unwrap().iter().find(|t| t["name"] == tool).unwrap().clone();
+    let answer = agent.tool(tool, arguments).await;
+    check_shape(&answer, &described["outputSchema"], tool);
+    answer
+}
+
+#[tokio::test]
+async fn a_memory_lives_through_every_tool() {
+    let agent = Agent::new().await;
+    let full = json!({
+        "content": "The release is announced on Fridays.", "kind": "decision", "tags": ["release"], "importance": 0.9,
+        "metadata": {"ticket": {"id": 7}}, "workspace": "Apollo", "user_id": "u", "agent_id": "a", "session_id": "s",
+        "actor": "Anna", "event_time": "2026-05-08T10:00:00Z", "valid_from": "2026-05-08T10:00:00Z",
+        "custom_id": "announce",
+    });
+    let created = ask(&agent, "memory_create", full).await;
+    assert_eq!((&created["id"], &created["workspace"], &created["version"]), (&json!(1), &json!("apollo"), &json!(1)));
+
+    let batch = json!({"memories": [{"content": "Ben writes the changelog.", "kind": "fact"}, {"content": "Update the docs.", "kind": "todo", "tier": "daily"}]});
+    let stored = ask(&agent, "memory_create_batch", batch).await;
+    let ids: Vec<_> = stored["items"].as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids, [2, 3]);
+
+    let found = ask(&agent, "memory_search", json!({"query": "when do we announce a release?", "explain": true, "limit": 2})).await;
+    assert_eq!(found["items"][0]["memory"]["id"], 1);
+    assert!(found["items"][0]["explain"]["signals"].is_array(), "{found}");
+    let filtered = ask(&agent, "memory_search", json!({"query": "release", "filters": {"metadata.ticket.id": 8}})).await;
+    assert_eq!(filtered["items"], json!([]));
+
+    let changed = ask(&agent, "memory_update", json!({"id": 1, "content": "The release is announced on Mondays.", "actor": null, "version": 1})).await;
+    assert_eq!((&changed["version"], &changed["actor"]), (&json!(2), &Value::Null));
+    assert_eq!(ask(&agent, "memory_get", json!({"id": 1})).await, changed);
+    let versions = ask(&agent, "memory_history", json!({"id": 1})).await;
+    let changes: Vec<_> = versions["items"].as_array().unwrap().iter().map(|v| v["change"].as_str().unwrap()).collect();
+    assert_eq!(changes, ["updated", "created"]);
+
+    let page = ask(&agent, "memory_list", json!({"limit": 2})).await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 2);
+    let rest = ask(&agent, "memory_list", json!({"limit": 2, "cursor": page["next_cursor"]})).await;
+    assert_eq!((&rest["items"][0]["id"], &rest["next_cursor"]), (&json!(1), &Value::Null));
+    assert_eq!(ask(&agent, "memory_list", json!({"kind": "todo", "order": "oldest"})).await["items"][0]["id"], 3);
+
+    let stats = ask(&agent, "memory_stats", json!({})).await;
+    assert_eq!((&stats["memories"], &stats["workspaces"]), (&json!(3), &json!(2)));
+    let workspaces = ask(&agent, "workspace_list", json!({})).await;
+    assert_eq!(workspaces["items"].as_array().unwrap().len(), 2);
+
+    assert_eq!(ask(&agent, "memory_delete", json!({"id": 1})).await, json!({"id": 1, "deleted": true}));
+    assert_eq!(agent.failing_tool("memory_get", json!({"id": 1})).await.1["error"], "memory_not_found");
+    // Both doors lead to the same memories, in the same shape.
+    let over_rest = agent.get("/v1/memories/2").await.expect(200);
+    assert_eq!(agent.tool("memory_get", json!({"id": 2})).await, over_rest);
+}
+
+#[tokio::test]
+async fn a_known_custom_id_updates() {
+    let agent = Agent::new().await;
+    agent.tool("memory_create", json!({"content": "one", "custom_id": "k"})).await;
+    let again = agent.tool("memory_create", json!({"content": "two", "custom_id": "k"})).await;
+    assert_eq!((&again["id"], &again["version"]), (&json!(1), &json!(2)));
+    let batch = agent.tool("memory_create_batch", json!({"memories": [{"content": "three", "custom_id": "k"}]})).await;
+    assert_eq!(batch["items"], json!([{"id": 1, "version": 3, "workspace": "default", "custom_id": "k"}]));
+}
+
+#[tokio::test]
+async fn a_call_that_is_sent_twice_with_one_key_happens_once() {
+    let agent = Agent::new().await;
+    let send = async |content: &str| {
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "memory_create", "arguments": {"content": content}}});
+        agent.post_raw(&agent.key, &[("idempotency-key", "k-1")], call.to_string()).await.expect(200)["result"].clone()
+    };
+    let first = send("once").await;
+    assert_eq!(send("once").await["structuredContent"], first["structuredContent"]);
+    let other = send("something else").await;
+    assert_eq!((&other["isError"], &other["structuredContent"]["error"]), (&json!(true), &json!("idempotency_key_reused")));
+    assert_eq!(agent.tool("memory_stats", json!({})).await["memories"], 1);
+    let empty = agent.post_raw(&agent.key, &[("idempotency-key", " ")], json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string()).await;
+    assert_eq!(empty.expect(400)["error"]["data"]["error"], "invalid_request");
+}
