@@ -11,8 +11,8 @@ use unicode_normalization::char::is_combining_mark;
 
 /// Longest word, in bytes; the rest of a longer one (a base64 blob, say) tells nothing apart.
 const WORD_BYTES_MAX: usize = 64;
-/// Stems each thread remembers; English prose of one tenant rarely uses more.
-const STEMS_CACHED: usize = 16_384;
+/// Stems each thread remembers, about 200 kB; the words of everyday English come back soonest.
+const STEMS_CACHED: usize = 2_048;
 
 /// One word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

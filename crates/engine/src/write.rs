@@ -38,6 +38,7 @@ pub(crate) struct Session<'c> {
     workspaces: HashMap<String, i64>,
     actors: HashMap<String, u32>,
     words: HashSet<String>,
+    model: Option<(ModelIdentity, i64)>,
 }
 
 /// A memory's text, and its actor's name, as the indexes want them: who speaks is rarely in the words.
@@ -50,18 +51,15 @@ struct Analysed {
 }
 
 fn analyse(content: &str, actor: Option<&str>) -> Analysed {
-    let (mut terms, mut words, mut tokens) = (BTreeSet::new(), BTreeSet::new(), 0u32);
-    for token in analysis::tokens(content) {
-        terms.insert(token.term);
-        words.insert(token.word);
-        tokens += 1;
-    }
-    for token in analysis::tokens(actor.unwrap_or_default()) {
-        terms.insert(token.term);
-        words.insert(token.word);
-    }
-    let terms: Vec<_> = terms.into_iter().collect();
-    Analysed { terms: terms.join(" "), words, tokens }
+    let own = analysis::tokens(content);
+    let tokens = u32::try_from(own.len()).unwrap_or(u32::MAX);
+    let named = analysis::tokens(actor.unwrap_or_default());
+    let (mut terms, mut words): (Vec<_>, Vec<_>) =
+        own.into_iter().chain(named).map(|token| (token.term, token.word)).unzip();
+    terms.sort_unstable();
+    terms.dedup();
+    words.sort_unstable();
+    Analysed { terms: terms.join(" "), words: words.into_iter().collect(), tokens }
 }
 
 impl<'c> Session<'c> {
@@ -73,6 +71,7 @@ impl<'c> Session<'c> {
             workspaces: HashMap::new(),
             actors: HashMap::new(),
             words: HashSet::new(),
+            model: None,
         }
     }
 
@@ -81,6 +80,7 @@ impl<'c> Session<'c> {
         self.workspaces.clear();
         self.actors.clear();
         self.words.clear();
+        self.model = None;
     }
 
     pub(crate) fn create(
@@ -94,7 +94,8 @@ impl<'c> Session<'c> {
         {
             return Ok(earlier);
         }
-        let mut stored = Stored { items: Vec::with_capacity(drafts.len()), created: 0, storage_bytes_delta: 0 };
+        let mut stored =
+            Stored { items: Vec::with_capacity(drafts.len()), created: 0, storage_bytes_delta: 0 };
         for (at, draft) in drafts.into_iter().enumerate() {
             let (item, delta) = self.create_one(draft, model).map_err(|error| match error {
                 EngineError::Invalid(problems) => {
@@ -219,8 +220,15 @@ impl<'c> Session<'c> {
     }
 
     /// The row of a model, made when it is new.
-    pub(crate) fn model_id(&self, model: &ModelIdentity) -> Result<i64, EngineError> {
-        model_id(self.connection, model)
+    pub(crate) fn model_id(&mut self, model: &ModelIdentity) -> Result<i64, EngineError> {
+        if let Some((known, id)) = &self.model
+            && known == model
+        {
+            return Ok(*id);
+        }
+        let id = model_id(self.connection, model)?;
+        self.model = Some((model.clone(), id));
+        Ok(id)
     }
 
     fn now(&self) -> Result<Timestamp, EngineError> {
@@ -269,13 +277,15 @@ impl<'c> Session<'c> {
         let workspace_id = self.workspace_id(&memory.workspace)?;
         let metadata = to_json(&memory.metadata)?;
         let analysed = analyse(&memory.content, memory.actor.as_deref());
+        let model_id = embedded.as_ref().map(|embedded| self.model_id(&embedded.model)).transpose()?;
+        memory.embedding = state_of(model_id, model);
         self.connection
             .prepare_cached(
                 "INSERT INTO memory (workspace_id, content, kind, tags, metadata, importance, user_id, agent_id, \
                  session_id, actor, tier, expires_at, event_time, valid_from, valid_to, superseded_by, custom_id, \
-                 version, change, created_at, updated_at) VALUES (:workspace_id, :content, :kind, :tags, :metadata, \
+                 version, change, created_at, updated_at, model_id) VALUES (:workspace_id, :content, :kind, :tags, :metadata, \
                  :importance, :user_id, :agent_id, :session_id, :actor, :tier, :expires_at, :event_time, \
-                 :valid_from, :valid_to, :superseded_by, :custom_id, 1, 'created', :now, :now)",
+                 :valid_from, :valid_to, :superseded_by, :custom_id, 1, 'created', :now, :now, :model_id)",
             )?
             .execute(named_params! {
                 ":workspace_id": workspace_id, ":content": memory.content, ":kind": memory.kind,
@@ -284,18 +294,14 @@ impl<'c> Session<'c> {
                 ":actor": memory.actor, ":tier": memory.tier.as_str(), ":expires_at": ms(memory.expires_at),
                 ":event_time": ms(memory.event_time), ":valid_from": ms(memory.valid_from),
                 ":valid_to": ms(memory.valid_to), ":superseded_by": memory.superseded_by,
-                ":custom_id": memory.custom_id, ":now": self.now_ms,
+                ":custom_id": memory.custom_id, ":now": self.now_ms, ":model_id": model_id,
             })?;
         memory.id = self.connection.last_insert_rowid();
         self.put_terms(memory.id, &analysed)?;
         let place = self.place_in_session(workspace_id, memory.session_id.as_deref(), analysed.tokens)?;
         self.put_fact(&memory, analysed.tokens, place)?;
         if let Some(embedded) = embedded {
-            let model_id = self.put_vector(memory.id, &embedded)?;
-            self.connection
-                .prepare_cached("UPDATE memory SET model_id = ? WHERE id = ?")?
-                .execute((model_id, memory.id))?;
-            memory.embedding = state_of(Some(model_id), model);
+            self.put_vector(memory.id, &embedded)?;
         }
         let delta = (memory.content.len() + metadata.len()) as i64;
         Ok((StoredMemory { memory, outcome: Outcome::Created }, delta))

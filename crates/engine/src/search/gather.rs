@@ -1,5 +1,6 @@
 //! Candidates by words (windowed BM25 over bare postings) and by meaning (a scan of int8 vectors).
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use rusqlite::Connection;
@@ -43,8 +44,9 @@ pub(crate) struct Scratch {
     pub(super) touched: Vec<Slot>,
     /// Cosine of each slot.
     pub(super) cosines: Vec<f32>,
-    /// Slots whose text has the name of an actor the query names.
-    pub(super) named: std::collections::HashSet<Slot>,
+    /// Slots whose text has the name of an actor the query names; by slot, and as a list to clear it by.
+    pub(super) named: Vec<bool>,
+    named_slots: Vec<Slot>,
     postings: Vec<MemoryId>,
 }
 
@@ -52,6 +54,7 @@ impl Scratch {
     fn fit(&mut self, slots: usize) {
         self.keywords.resize(slots, 0.0);
         self.hits.resize(slots, 0.0);
+        self.named.resize(slots, false);
     }
 
     /// Ready for the next search.
@@ -59,7 +62,9 @@ impl Scratch {
         for slot in self.touched.drain(..) {
             self.keywords[slot as usize] = 0.0;
         }
-        self.named.clear();
+        for slot in self.named_slots.drain(..) {
+            self.named[slot as usize] = false;
+        }
     }
 }
 
@@ -145,8 +150,8 @@ fn add_term(index: &Index, ranking: Ranking, weight: f32, named: bool, scratch: 
     let postings = std::mem::take(&mut scratch.postings);
     for slot in index.slots_of(&postings) {
         raise(scratch, slot, 1.0);
-        if named {
-            scratch.named.insert(slot);
+        if named && !std::mem::replace(&mut scratch.named[slot as usize], true) {
+            scratch.named_slots.push(slot);
         }
         if ranking == Ranking::Hybrid && index.fact(slot).session != 0 {
             lend(index, slot, scratch);
@@ -171,22 +176,29 @@ fn add_term(index: &Index, ranking: Ranking, weight: f32, named: bool, scratch: 
 
 /// Lends a hit to the neighbours in the session, the weaker the farther they are.
 fn lend(index: &Index, slot: Slot, scratch: &mut Scratch) {
-    let position = index.fact(slot).position as f32;
-    for (step, reach) in
-        [(Index::after as fn(&Index, Slot) -> Slot, TOKENS_BACKWARD), (Index::before, TOKENS_FORWARD)]
-    {
-        let mut neighbour = step(index, slot);
-        while neighbour != NONE {
-            let distance = (index.fact(neighbour).position as f32 - position).abs();
-            let hit = (-distance / reach).exp();
-            if hit < BORROWED_MIN {
-                break;
-            }
-            raise(scratch, neighbour, hit);
-            neighbour = step(index, neighbour);
-        }
+    walk(index, slot, Index::after, &LENT_BACKWARD, scratch);
+    walk(index, slot, Index::before, &LENT_FORWARD, scratch);
+}
+
+fn walk(index: &Index, from: Slot, step: fn(&Index, Slot) -> Slot, lent: &[f32], scratch: &mut Scratch) {
+    let position = index.fact(from).position;
+    let mut neighbour = step(index, from);
+    while neighbour != NONE {
+        let distance = index.fact(neighbour).position.abs_diff(position) as usize;
+        let Some(hit) = lent.get(distance) else { break };
+        raise(scratch, neighbour, *hit);
+        neighbour = step(index, neighbour);
     }
 }
+
+/// `exp(-distance / reach)` by distance in tokens, as far as it is worth the walk.
+fn decay(reach: f32) -> Vec<f32> {
+    let farthest = (-reach * BORROWED_MIN.ln()) as usize;
+    (0..=farthest).map(|distance| (-(distance as f32) / reach).exp()).collect()
+}
+
+static LENT_BACKWARD: LazyLock<Vec<f32>> = LazyLock::new(|| decay(TOKENS_BACKWARD));
+static LENT_FORWARD: LazyLock<Vec<f32>> = LazyLock::new(|| decay(TOKENS_FORWARD));
 
 fn raise(scratch: &mut Scratch, slot: Slot, hit: f32) {
     let best = &mut scratch.hits[slot as usize];

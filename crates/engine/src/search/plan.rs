@@ -16,7 +16,7 @@ pub(super) struct Plan {
     pub(super) terms: Vec<Token>,
     pub(super) vector: Option<Quantized>,
     /// Numbers of the actors the query names.
-    pub(super) actors: HashSet<u32>,
+    pub(super) actors: Vec<u32>,
     /// Terms that are names of actors.
     pub(super) names: HashSet<String>,
     pub(super) dates: Vec<DateCue>,
@@ -28,7 +28,7 @@ impl Plan {
         let mut plan = Self {
             terms: terms(&query.text),
             vector: None,
-            actors: HashSet::new(),
+            actors: Vec::new(),
             names: HashSet::new(),
             dates: Vec::new(),
             ranking: query.ranking,

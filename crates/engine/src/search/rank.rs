@@ -23,6 +23,22 @@ const HYBRID: Weights =
 const BM25: Weights =
     Weights { keywords: 1.0, meaning: 0.0, actor: 0.0, date: 0.0, importance: 0.0, recency: 0.0 };
 
+impl Weights {
+    /// The most that signals beside words and meaning can differ between two memories for this query.
+    fn most_beside(&self, plan: &Plan) -> f32 {
+        let actor = if plan.actors.is_empty() { 0.0 } else { self.actor };
+        let date = if plan.dates.is_empty() { 0.0 } else { self.date };
+        actor + date + self.importance + self.recency
+    }
+}
+
+fn weights(ranking: Ranking) -> &'static Weights {
+    match ranking {
+        Ranking::Hybrid => &HYBRID,
+        Ranking::Bm25 => &BM25,
+    }
+}
+
 /// A memory's recency halves in this many days.
 const RECENCY_HALF_LIFE_DAYS: f32 = 30.0;
 /// Candidates by meaning alone, beside every memory that shares a word with the query.
@@ -62,22 +78,41 @@ pub(super) fn rank(
     let lexical = scratch.touched.iter().copied().filter(|slot| admits(*slot));
     let semantic = semantic_candidates(plan, scratch, limit, admits);
     let semantic = semantic.into_iter().filter(|slot| scratch.keywords[*slot as usize] == 0.0);
-    let mut ranked: Vec<Ranked> = lexical
+    let weights = weights(plan.ranking);
+    let mut bases: Vec<Ranked> = lexical
         .chain(semantic)
-        .map(|slot| Ranked {
-            slot,
-            raw: signals(index, plan, scratch, slot, now_ms).iter().map(contribution).sum(),
+        .map(|slot| {
+            let (keywords, meaning) =
+                (scratch.keywords[slot as usize], scratch.cosines[slot as usize].max(0.0));
+            Ranked { slot, raw: keywords * weights.keywords + meaning * weights.meaning }
         })
         .collect();
     let keep = limit.saturating_mul(RANKED_PER_HIT).max(1);
-    // The newer memory wins a tie: it is the likelier to still be true.
-    let best_first = |a: &Ranked, b: &Ranked| b.raw.total_cmp(&a.raw).then(b.slot.cmp(&a.slot));
+    if bases.len() > keep {
+        // Words and meaning are cheap to add up, the rest is bounded: who cannot reach the top even with all
+        // of it is out before the dear signals are looked at.
+        bases.select_nth_unstable_by(keep, best_first);
+        let reachable = bases[keep].raw - weights.most_beside(plan);
+        bases.retain(|candidate| candidate.raw >= reachable);
+    }
+    let mut ranked: Vec<Ranked> = bases
+        .into_iter()
+        .map(|Ranked { slot, .. }| {
+            let raw = signals(index, plan, scratch, slot, now_ms).iter().map(contribution).sum();
+            Ranked { slot, raw }
+        })
+        .collect();
     if ranked.len() > keep {
         ranked.select_nth_unstable_by(keep, best_first);
         ranked.truncate(keep);
     }
     ranked.sort_unstable_by(best_first);
     ranked
+}
+
+/// Order of the ranking. The newer memory wins a tie: it is the likelier to still be true.
+fn best_first(a: &Ranked, b: &Ranked) -> std::cmp::Ordering {
+    b.raw.total_cmp(&a.raw).then(b.slot.cmp(&a.slot))
 }
 
 /// Where a hit's score comes from.
@@ -127,12 +162,9 @@ fn signals(
     slot: Slot,
     now_ms: i64,
 ) -> [(&'static str, f32, f32); 6] {
-    let weights = match plan.ranking {
-        Ranking::Hybrid => &HYBRID,
-        Ranking::Bm25 => &BM25,
-    };
+    let weights = weights(plan.ranking);
     let fact = index.fact(slot);
-    let spoken = plan.actors.contains(&fact.actor) || scratch.named.contains(&slot);
+    let spoken = plan.actors.contains(&fact.actor) || scratch.named[slot as usize];
     let dated = plan.dates.iter().any(|cue| cue.matches(fact.at_ms));
     let age_days = ((now_ms - fact.at_ms) as f32 / MS_PER_DAY).max(0.0);
     [

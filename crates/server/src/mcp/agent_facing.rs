@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult, ErrorCode,
-    ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, ResourceContents, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
+    ErrorCode, ErrorData, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ResourceContents,
+    ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
@@ -32,7 +33,8 @@ impl AgentFacing {
 
 impl ServerHandler for AgentFacing {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
+        let capabilities =
+            ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
         let itself = Implementation::new("engram", env!("CARGO_PKG_VERSION"))
             .with_title("Engram")
             .with_description("Long-term memory for AI agents");
@@ -93,12 +95,16 @@ impl ServerHandler for AgentFacing {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let Some(address) = Address::parse(&request.uri) else {
             let message = format!("there is no resource {:?}", request.uri);
-            return Err(ErrorData::resource_not_found(message, Some(json!({ "error": "not_found", "uri": request.uri }))));
+            return Err(ErrorData::resource_not_found(
+                message,
+                Some(json!({ "error": "not_found", "uri": request.uri })),
+            ));
         };
         let admitted = Admitted::of(&context)?;
         let outcome = admitted.perform(&self.app, async |call| resources::read(call, address).await).await?;
         let value = outcome.map_err(|failure| failures::reading_error(&failure, admitted.request()))?;
-        let contents = ResourceContents::text(value.to_string(), request.uri).with_mime_type("application/json");
+        let contents =
+            ResourceContents::text(value.to_string(), request.uri).with_mime_type("application/json");
         Ok(ReadResourceResult::new(vec![contents]).into())
     }
 
@@ -121,8 +127,9 @@ impl ServerHandler for AgentFacing {
         }
         let admitted = Admitted::of(&context)?;
         let arguments = request.arguments.unwrap_or_default();
-        let outcome =
-            admitted.perform(&self.app, async |call| recall_context::recall_context(call, arguments).await).await?;
+        let outcome = admitted
+            .perform(&self.app, async |call| recall_context::recall_context(call, arguments).await)
+            .await?;
         let prompt = outcome.map_err(|failure| failures::reading_error(&failure, admitted.request()))?;
         Ok(prompt.into())
     }
@@ -131,10 +138,12 @@ impl ServerHandler for AgentFacing {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = request.method;
-        Err(if METHODS.contains(&method.as_str()) {
+        let has_handshake = context.protocol_version().is_none_or(|version| version.has_initialize());
+        let known = METHODS.contains(&method.as_str()) && (method != "initialize" || has_handshake);
+        Err(if known {
             ErrorData::invalid_params(format!("the params of {method} cannot be read"), None)
         } else {
             ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("there is no method {method:?}"), None)

@@ -12,7 +12,7 @@ use axum::routing::post;
 use gateway::RateState;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use rmcp::model::{ErrorData, ErrorCode as RpcCode};
+use rmcp::model::{ErrorCode as RpcCode, ErrorData};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::{Value, json};
@@ -49,8 +49,7 @@ pub fn router(app: &Arc<App>) -> Router {
         // origin is looked at before anything else, below.
         .disable_allowed_hosts()
         .disable_allowed_origins();
-    let protocol =
-        Protocol::new(move || Ok(AgentFacing::new(Arc::clone(&served))), Arc::default(), config);
+    let protocol = Protocol::new(move || Ok(AgentFacing::new(Arc::clone(&served))), Arc::default(), config);
     let door = Door { app: Arc::clone(app), protocol };
     Router::new().route("/v1/mcp", post(answer)).with_state(door)
 }
@@ -131,7 +130,8 @@ impl Door {
             }
             Ok(Bytes::from(all))
         };
-        let late = |_| Failure::Coded(ErrorCode::RequestTimeout, ErrorCode::RequestTimeout.meaning().to_owned());
+        let late =
+            |_| Failure::Coded(ErrorCode::RequestTimeout, ErrorCode::RequestTimeout.meaning().to_owned());
         tokio::time::timeout(limits.body_timeout, reading).await.map_err(late)?
     }
 }

@@ -86,11 +86,15 @@ fn rpc_code(code: ErrorCode) -> RpcCode {
 fn advice(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidRequest => "Nothing was done; mend the arguments and call again.",
-        ErrorCode::MemoryNotFound => "It may have been deleted or have expired; find ids with memory_search or memory_list.",
+        ErrorCode::MemoryNotFound => {
+            "It may have been deleted or have expired; find ids with memory_search or memory_list."
+        }
         ErrorCode::VersionConflict => {
             "Nothing was changed; read it again with memory_get and repeat the update with the version you find."
         }
-        ErrorCode::CustomIdTaken => "Nothing was changed; update that memory instead, or choose another custom_id.",
+        ErrorCode::CustomIdTaken => {
+            "Nothing was changed; update that memory instead, or choose another custom_id."
+        }
         ErrorCode::VolumeFull => "Nothing was written; reads and deletes still work.",
         ErrorCode::Timeout | ErrorCode::TenantUnavailable | ErrorCode::Unavailable | ErrorCode::Draining => {
             "This passes; try again in a moment."
@@ -136,7 +140,10 @@ mod tests {
         };
         let (text, body) = told(Failure::Invalid(vec![Problem::new("content", "must not be blank")]));
         assert_eq!(text, "content must not be blank. Nothing was done; mend the arguments and call again.");
-        assert_eq!((&body["error"], &body["details"][0]["field"]), (&"invalid_request".into(), &"content".into()));
+        assert_eq!(
+            (&body["error"], &body["details"][0]["field"]),
+            (&"invalid_request".into(), &"content".into())
+        );
         let (text, body) = told(EngineError::MemoryNotFound(7).into());
         assert!(text.starts_with("there is no memory 7. "), "{text}");
         assert_eq!(body["error"], "memory_not_found");

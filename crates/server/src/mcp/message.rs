@@ -91,7 +91,6 @@ fn params_fault(method: &str, params: &Value) -> Option<ErrorData> {
     let needed: &[&str] = match method {
         "tools/call" | "prompts/get" => &["name"],
         "resources/read" => &["uri"],
-        "initialize" => &["protocolVersion"],
         _ => &[],
     };
     for field in needed {
@@ -142,7 +141,11 @@ mod tests {
         check(r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, -32_600, Value::Null);
         check(r#"{"jsonrpc":"2.0","id":"a"}"#, -32_600, json!("a"));
         check(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#, -32_602, json!(1));
-        check(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":[]}}"#, -32_602, json!(1));
+        check(
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":[]}}"#,
+            -32_602,
+            json!(1),
+        );
         check(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[]}"#, -32_602, json!(1));
     }
 }

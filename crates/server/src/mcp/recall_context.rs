@@ -34,7 +34,10 @@ pub(super) fn described() -> Prompt {
 ///
 /// # Errors
 /// Problems with the arguments, and what the search says.
-pub(super) async fn recall_context(call: &Call<'_>, arguments: Map<String, Value>) -> Result<Done<GetPromptResult>, Failure> {
+pub(super) async fn recall_context(
+    call: &Call<'_>,
+    arguments: Map<String, Value>,
+) -> Result<Done<GetPromptResult>, Failure> {
     let (task, search) = read(arguments)?;
     let input = decode::search(search, Form::Json)?;
     let found = operations::search(call.app, call.pass, input).await?;

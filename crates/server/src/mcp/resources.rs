@@ -54,8 +54,9 @@ pub(super) async fn read(call: &Call<'_>, address: Address) -> Result<Done<Value
     Ok(match address {
         Address::Memory(id) => to_json(operations::get_memory(call.app, call.pass, id).await?),
         Address::Workspace(name) => {
-            let query = decode::list_memories(json!({ "workspace": name }), Form::Json)
-                .map_err(|found| found.into_iter().map(|problem| problem.within("uri")).collect::<Vec<Problem>>())?;
+            let query = decode::list_memories(json!({ "workspace": name }), Form::Json).map_err(|found| {
+                found.into_iter().map(|problem| problem.within("uri")).collect::<Vec<Problem>>()
+            })?;
             to_json(operations::list_memories(call.app, call.pass, query).await?)
         }
         Address::Stats => to_json(operations::stats(call.app, call.pass).await?),

@@ -42,7 +42,10 @@ pub(super) fn answer(mut success: Value) -> Value {
     strip_descriptions(&mut success);
     let required = success["required"].take();
     if let Some(properties) = success["properties"].as_object_mut() {
-        properties.insert("error".into(), json!({ "type": "string", "description": "Only when isError: a stable code." }));
+        properties.insert(
+            "error".into(),
+            json!({ "type": "string", "description": "Only when isError: a stable code." }),
+        );
         properties.insert("message".into(), json!({ "type": "string", "description": "Only when isError." }));
     }
     if let Some(object) = success.as_object_mut() {

@@ -1,6 +1,6 @@
 //! Stores up to 1,000 memories, all or none.
 
-use engine::{Draft, EngineError, Idempotency, NewMemory, Outcome};
+use engine::{Draft, EngineError, Idempotency, NewMemory};
 use fleet::FleetError;
 use gateway::Pass;
 use tenancy::Work;
@@ -31,10 +31,7 @@ pub async fn create_memory_batch(
     let items = stored.items.into_iter();
     Ok(Done {
         value: items.map(|i| StoredMemory { memory: memory_to_wire(i.memory), outcome: i.outcome }).collect(),
-        work: Work {
-            memories_created: created,
-            storage_bytes_delta: stored.storage_bytes_delta,
-        },
+        work: Work { memories_created: created, storage_bytes_delta: stored.storage_bytes_delta },
         workspace,
     })
 }

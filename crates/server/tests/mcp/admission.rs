@@ -15,7 +15,11 @@ async fn without_a_valid_key_nothing_is_told() {
         for method in ["tools/list", "initialize", "server/discover", "no/such/method"] {
             let answer = agent.bare_as(key, method, json!({"protocolVersion": "2025-06-18"})).await;
             let error = rpc_error(&answer, 401);
-            assert_eq!((&error["code"], &error["data"]["error"]), (&json!(-32_001), &json!("unauthorized")), "{error}");
+            assert_eq!(
+                (&error["code"], &error["data"]["error"]),
+                (&json!(-32_001), &json!("unauthorized")),
+                "{error}"
+            );
             assert_eq!(answer.json()["id"], 1, "a client finds the request it belongs to");
             assert!(answer.header("www-authenticate").starts_with("Bearer"));
             assert_eq!(error["data"]["request_id"], answer.header("x-request-id"));
@@ -23,9 +27,21 @@ async fn without_a_valid_key_nothing_is_told() {
     }
     let body = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
     assert_eq!(agent.post_raw("", &[], body).await.status, 401);
-    let both = agent.post_raw(&agent.key, &[("x-api-key", &agent.key)], json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string()).await;
+    let both = agent
+        .post_raw(
+            &agent.key,
+            &[("x-api-key", &agent.key)],
+            json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string(),
+        )
+        .await;
     assert_eq!(rpc_error(&both, 400)["data"]["error"], "conflicting_credentials");
-    let by_header = agent.post_raw("", &[("x-api-key", &agent.key)], json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string()).await;
+    let by_header = agent
+        .post_raw(
+            "",
+            &[("x-api-key", &agent.key)],
+            json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string(),
+        )
+        .await;
     assert_eq!(by_header.expect(200)["result"], json!({}));
 }
 
@@ -37,7 +53,10 @@ async fn a_key_reaches_its_own_tenant_alone() {
     let call = async |tool: &str, arguments: Value| {
         agent.bare_as(&other, "tools/call", json!({"name": tool, "arguments": arguments})).await.expect(200)["result"].clone()
     };
-    assert_eq!(call("memory_search", json!({"query": "secret"})).await["structuredContent"]["items"], json!([]));
+    assert_eq!(
+        call("memory_search", json!({"query": "secret"})).await["structuredContent"]["items"],
+        json!([])
+    );
     assert_eq!(call("memory_get", json!({"id": 1})).await["structuredContent"]["error"], "memory_not_found");
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string();
     let wrong = agent.post_raw(&other, &[("x-engram-tenant", "default")], body).await;
@@ -51,9 +70,14 @@ async fn refusals_have_their_own_numbers() {
     let key = agent.another_tenant("limited").await;
     let limits = json!({"tenant": "limited", "limits": {"rates": {"search": {"per_second": 1, "burst": 1}}}});
     agent.ask_locally(Method::POST, "/plans", limits).await.expect(200);
-    let search = async || agent.bare_as(&key, "tools/call", json!({"name": "memory_search", "arguments": {"query": "x"}})).await;
+    let search = async || {
+        agent.bare_as(&key, "tools/call", json!({"name": "memory_search", "arguments": {"query": "x"}})).await
+    };
     let first = search().await;
-    assert_eq!((first.expect(200)["result"]["isError"].clone(), first.header("ratelimit-limit")), (json!(false), "1"));
+    assert_eq!(
+        (first.expect(200)["result"]["isError"].clone(), first.header("ratelimit-limit")),
+        (json!(false), "1")
+    );
     let limited = search().await;
     let error = rpc_error(&limited, 200);
     assert_eq!((&error["code"], &error["data"]["error"]), (&json!(-32_005), &json!("rate_limited")));
@@ -61,8 +85,13 @@ async fn refusals_have_their_own_numbers() {
     assert_eq!(limited.header("retry-after"), error["data"]["retry_after"].to_string());
 
     let narrow = json!({"tenant": "limited", "scopes": ["memories:read"]});
-    let reader = agent.ask_locally(Method::POST, "/api-keys", narrow).await.expect(201)["key"].as_str().unwrap().to_owned();
-    let write = agent.bare_as(&reader, "tools/call", json!({"name": "memory_create", "arguments": {"content": "x"}})).await;
+    let reader = agent.ask_locally(Method::POST, "/api-keys", narrow).await.expect(201)["key"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let write = agent
+        .bare_as(&reader, "tools/call", json!({"name": "memory_create", "arguments": {"content": "x"}}))
+        .await;
     let error = rpc_error(&write, 200);
     assert_eq!((&error["code"], &error["data"]["error"]), (&json!(-32_001), &json!("forbidden")));
 
@@ -106,7 +135,13 @@ async fn pages_of_other_sites_are_kept_out() {
     for origin in ["http://localhost", "http://localhost:3000", "https://127.0.0.1:8080", "http://[::1]:9"] {
         assert_eq!(agent.post_raw(&agent.key, &[("origin", origin)], ping()).await.status, 200, "{origin}");
     }
-    for origin in ["https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1.evil.example", "file://localhost"] {
+    for origin in [
+        "https://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "http://127.0.0.1.evil.example",
+        "file://localhost",
+    ] {
         let answer = agent.post_raw(&agent.key, &[("origin", origin)], ping()).await;
         assert_eq!(rpc_error(&answer, 403)["data"]["error"], "forbidden", "{origin}");
     }

@@ -24,11 +24,11 @@ impl Deref for Agent {
 
 impl Agent {
     pub(crate) async fn new() -> Self {
-        Self { house: joined(House::new().await) }
+        Self { house: House::new().await }
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        Self { house: joined(House::with(change).await) }
+        Self { house: House::with(change).await }
     }
 
     /// Posts a body with these headers, and a key unless it is empty.
@@ -91,11 +91,4 @@ pub(crate) fn rpc_error(answer: &Answer, status: u16) -> Value {
     assert!(body.get("id").is_some() && body.get("result").is_none(), "{body}");
     assert!(!body["error"]["message"].as_str().unwrap().is_empty(), "{body}");
     body["error"].clone()
-}
-
-// TEMPORARY
-fn joined(mut house: House) -> House {
-    let layer = axum::middleware::from_fn_with_state(std::sync::Arc::clone(&house.app), server::edge::pass_through);
-    house.router = server::mcp::router(&house.app).layer(layer).fallback_service(house.router);
-    house
 }

@@ -32,7 +32,8 @@ fn check_shape(value: &Value, schema: &Value, place: &str) {
     }
     if let (Value::Object(object), Some(properties)) = (value, schema["properties"].as_object()) {
         for (name, inner) in object {
-            let property = properties.get(name).unwrap_or_else(|| panic!("{place}.{name} is not in the schema"));
+            let property =
+                properties.get(name).unwrap_or_else(|| panic!("{place}.{name} is not in the schema"));
             check_shape(inner, property, &format!("{place}.{name}"));
         }
     }
@@ -44,7 +45,8 @@ fn check_shape(value: &Value, schema: &Value, place: &str) {
 /// Calls a tool and holds its answer against its schema.
 async fn ask(agent: &Agent, tool: &str, arguments: Value) -> Value {
     let listed = agent.bare("tools/list", json!({})).await.expect(200);
-    let described = listed["result"]["tools"].as_array().unwrap().iter().find(|t| t["name"] == tool).unwrap().clone();
+    let described =
+        listed["result"]["tools"].as_array().unwrap().iter().find(|t| t["name"] == tool).unwrap().clone();
     let answer = agent.tool(tool, arguments).await;
     check_shape(&answer, &described["outputSchema"], tool);
     answer
@@ -60,31 +62,50 @@ async fn a_memory_lives_through_every_tool() {
         "custom_id": "announce",
     });
     let created = ask(&agent, "memory_create", full).await;
-    assert_eq!((&created["id"], &created["workspace"], &created["version"]), (&json!(1), &json!("apollo"), &json!(1)));
+    assert_eq!(
+        (&created["id"], &created["workspace"], &created["version"]),
+        (&json!(1), &json!("apollo"), &json!(1))
+    );
 
     let batch = json!({"memories": [{"content": "Ben writes the changelog.", "kind": "fact"}, {"content": "Update the docs.", "kind": "todo", "tier": "daily"}]});
     let stored = ask(&agent, "memory_create_batch", batch).await;
-    let ids: Vec<_> = stored["items"].as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()).collect();
+    let ids: Vec<_> =
+        stored["items"].as_array().unwrap().iter().map(|item| item["id"].as_i64().unwrap()).collect();
     assert_eq!(ids, [2, 3]);
 
-    let found = ask(&agent, "memory_search", json!({"query": "when do we announce a release?", "explain": true, "limit": 2})).await;
+    let found = ask(
+        &agent,
+        "memory_search",
+        json!({"query": "when do we announce a release?", "explain": true, "limit": 2}),
+    )
+    .await;
     assert_eq!(found["items"][0]["memory"]["id"], 1);
     assert!(found["items"][0]["explain"]["signals"].is_array(), "{found}");
-    let filtered = ask(&agent, "memory_search", json!({"query": "release", "filters": {"metadata.ticket.id": 8}})).await;
+    let filtered =
+        ask(&agent, "memory_search", json!({"query": "release", "filters": {"metadata.ticket.id": 8}})).await;
     assert_eq!(filtered["items"], json!([]));
 
-    let changed = ask(&agent, "memory_update", json!({"id": 1, "content": "The release is announced on Mondays.", "actor": null, "version": 1})).await;
+    let changed = ask(
+        &agent,
+        "memory_update",
+        json!({"id": 1, "content": "The release is announced on Mondays.", "actor": null, "version": 1}),
+    )
+    .await;
     assert_eq!((&changed["version"], &changed["actor"]), (&json!(2), &Value::Null));
     assert_eq!(ask(&agent, "memory_get", json!({"id": 1})).await, changed);
     let versions = ask(&agent, "memory_history", json!({"id": 1})).await;
-    let changes: Vec<_> = versions["items"].as_array().unwrap().iter().map(|v| v["change"].as_str().unwrap()).collect();
+    let changes: Vec<_> =
+        versions["items"].as_array().unwrap().iter().map(|v| v["change"].as_str().unwrap()).collect();
     assert_eq!(changes, ["updated", "created"]);
 
     let page = ask(&agent, "memory_list", json!({"limit": 2})).await;
     assert_eq!(page["items"].as_array().unwrap().len(), 2);
     let rest = ask(&agent, "memory_list", json!({"limit": 2, "cursor": page["next_cursor"]})).await;
     assert_eq!((&rest["items"][0]["id"], &rest["next_cursor"]), (&json!(1), &Value::Null));
-    assert_eq!(ask(&agent, "memory_list", json!({"kind": "todo", "order": "oldest"})).await["items"][0]["id"], 3);
+    assert_eq!(
+        ask(&agent, "memory_list", json!({"kind": "todo", "order": "oldest"})).await["items"][0]["id"],
+        3
+    );
 
     let stats = ask(&agent, "memory_stats", json!({})).await;
     assert_eq!((&stats["memories"], &stats["workspaces"]), (&json!(3), &json!(2)));
@@ -104,7 +125,9 @@ async fn a_known_custom_id_updates() {
     agent.tool("memory_create", json!({"content": "one", "custom_id": "k"})).await;
     let again = agent.tool("memory_create", json!({"content": "two", "custom_id": "k"})).await;
     assert_eq!((&again["id"], &again["version"]), (&json!(1), &json!(2)));
-    let batch = agent.tool("memory_create_batch", json!({"memories": [{"content": "three", "custom_id": "k"}]})).await;
+    let batch = agent
+        .tool("memory_create_batch", json!({"memories": [{"content": "three", "custom_id": "k"}]}))
+        .await;
     assert_eq!(batch["items"], json!([{"id": 1, "version": 3, "workspace": "default", "custom_id": "k"}]));
 }
 
@@ -118,8 +141,17 @@ async fn a_call_that_is_sent_twice_with_one_key_happens_once() {
     let first = send("once").await;
     assert_eq!(send("once").await["structuredContent"], first["structuredContent"]);
     let other = send("something else").await;
-    assert_eq!((&other["isError"], &other["structuredContent"]["error"]), (&json!(true), &json!("idempotency_key_reused")));
+    assert_eq!(
+        (&other["isError"], &other["structuredContent"]["error"]),
+        (&json!(true), &json!("idempotency_key_reused"))
+    );
     assert_eq!(agent.tool("memory_stats", json!({})).await["memories"], 1);
-    let empty = agent.post_raw(&agent.key, &[("idempotency-key", " ")], json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string()).await;
+    let empty = agent
+        .post_raw(
+            &agent.key,
+            &[("idempotency-key", " ")],
+            json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string(),
+        )
+        .await;
     assert_eq!(empty.expect(400)["error"]["data"]["error"], "invalid_request");
 }

@@ -33,17 +33,20 @@ fn arguments() -> Value {
 
 /// What a model should know of the fields of a memory beyond their shape.
 pub(super) fn describe(schema: &mut Value) {
-    schema::describe(schema, &[
-        ("content", "The text, in a sentence that stands alone. Not blank, at most 64 KiB."),
-        ("kind", "note (unless said), fact, preference, decision, todo, event, or a word of your own."),
-        ("tags", "A few labels to filter by, such as a project, a person, a topic."),
-        ("importance", "0 (trivial) to 1 (vital), 0.5 unless said; raises it a little in search."),
-        ("workspace", "Where it belongs, such as a project; `default` unless said, made on first use."),
-        ("actor", "Who said or did it."),
-        ("event_time", "When what it tells of happened, as RFC 3339; not when you store it."),
-        ("tier", "permanent (unless said) or daily: gone after 24 hours, or at expires_at."),
-        ("custom_id", "A key of your own, unique in the workspace; a known one updates."),
-    ]);
+    schema::describe(
+        schema,
+        &[
+            ("content", "The text, in a sentence that stands alone. Not blank, at most 64 KiB."),
+            ("kind", "note (unless said), fact, preference, decision, todo, event, or a word of your own."),
+            ("tags", "A few labels to filter by, such as a project, a person, a topic."),
+            ("importance", "0 (trivial) to 1 (vital), 0.5 unless said; raises it a little in search."),
+            ("workspace", "Where it belongs, such as a project; `default` unless said, made on first use."),
+            ("actor", "Who said or did it."),
+            ("event_time", "When what it tells of happened, as RFC 3339; not when you store it."),
+            ("tier", "permanent (unless said) or daily: gone after 24 hours, or at expires_at."),
+            ("custom_id", "A key of your own, unique in the workspace; a known one updates."),
+        ],
+    );
 }
 
 fn call<'a>(call: &'a Call<'a>, arguments: Map<String, Value>) -> Answer<'a> {

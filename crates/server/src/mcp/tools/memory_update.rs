@@ -28,10 +28,13 @@ fn arguments() -> Value {
     schema["properties"]["id"] = schema::id();
     schema["required"] = json!(["id"]);
     schema["properties"]["content"]["type"] = json!("string");
-    schema::describe(&mut schema, &[
-        ("content", "The new text, whole; cannot be cleared."),
-        ("version", "The version you read; if it has changed since, nothing happens and you are told."),
-    ]);
+    schema::describe(
+        &mut schema,
+        &[
+            ("content", "The new text, whole; cannot be cleared."),
+            ("version", "The version you read; if it has changed since, nothing happens and you are told."),
+        ],
+    );
     schema
 }
 
