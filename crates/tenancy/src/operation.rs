@@ -99,23 +99,23 @@ impl Operation {
         }
     }
 
-    /// The scope a caller needs.
-    pub fn scope(self) -> Scope {
+    /// The scope a caller needs; `None`: any key of the tenant will do.
+    pub fn scope(self) -> Option<Scope> {
         match self {
             Self::CreateMemory
             | Self::CreateMemoryBatch
             | Self::UpdateMemory
             | Self::DeleteMemory
             | Self::DeleteMemoriesByFilter
-            | Self::RevertMemory => Scope::MemoriesWrite,
+            | Self::RevertMemory => Some(Scope::MemoriesWrite),
             Self::GetMemory
             | Self::ListMemories
             | Self::MemoryHistory
             | Self::ListWorkspaces
-            | Self::Stats
-            | Self::DescribeMcp => Scope::MemoriesRead,
-            Self::Search => Scope::Search,
-            Self::ShowUsage => Scope::Admin,
+            | Self::Stats => Some(Scope::MemoriesRead),
+            Self::Search => Some(Scope::Search),
+            Self::ShowUsage => Some(Scope::Admin),
+            Self::DescribeMcp => None,
         }
     }
 
@@ -188,7 +188,7 @@ mod tests {
     fn whatever_writes_needs_the_write_scope() {
         for operation in Operation::ALL {
             let writes = operation.rate_class() == RateClass::Write;
-            assert_eq!(operation.scope() == Scope::MemoriesWrite, writes, "{operation:?}");
+            assert_eq!(operation.scope() == Some(Scope::MemoriesWrite), writes, "{operation:?}");
         }
     }
 }

@@ -1,1 +1,4 @@
-//! testkit.
+//! What the tests of the house look at: the repository's files and its packages. The tests are in `tests/house`.
+
+pub mod packages;
+pub mod repository;

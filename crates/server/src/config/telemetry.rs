@@ -50,8 +50,9 @@ pub(super) const SETTINGS: &[Setting] = &[
 impl TelemetrySettings {
     pub(super) fn defaults(environment: Environment) -> Self {
         let (log_format, log_filter) = match environment {
-            Environment::Dev => (LogFormat::Text, "warn"),
-            Environment::Staging | Environment::Prod => (LogFormat::Json, "info"),
+            // rmcp warns of every mistake a caller makes; the caller is told, which is enough.
+            Environment::Dev => (LogFormat::Text, "warn,rmcp=error"),
+            Environment::Staging | Environment::Prod => (LogFormat::Json, "info,rmcp=error"),
         };
         Self { log_format, log_filter: log_filter.to_owned(), metrics_listen: None }
     }

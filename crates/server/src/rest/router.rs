@@ -29,7 +29,7 @@ pub fn router(app: &Arc<App>) -> Router {
     routes
         .merge(openapi::routes())
         .merge(docs_page::routes())
-        // The MCP door joins here: `.merge(crate::mcp::router(app))`, behind the same edge.
+        .merge(crate::mcp::router(app))
         .fallback(no_such_route)
         .layer(from_fn_with_state(Arc::clone(app), edge::pass_through))
 }

@@ -1,0 +1,90 @@
+//! Everything built in has a licence that deny.toml allows.
+
+use testkit::packages;
+use testkit::repository::root;
+
+/// What deny.toml allows.
+fn allowed() -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("deny.toml")).expect("deny.toml is there");
+    let table: toml::Table = text.parse().expect("deny.toml is TOML");
+    let list = table["licenses"]["allow"].as_array().expect("licenses.allow is a list");
+    list.iter().map(|licence| licence.as_str().expect("licences are strings").to_owned()).collect()
+}
+
+/// Whether an SPDX expression can be met with `allowed`. `OR` binds less than `AND`; the old form `A/B` is an `OR`.
+fn may_be_used(expression: &str, allowed: &[String]) -> bool {
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
+    let mut words = spaced.split_whitespace().peekable();
+    let met = alternatives(&mut words, allowed);
+    met && words.next().is_none()
+}
+
+type Words<'w> = std::iter::Peekable<std::str::SplitWhitespace<'w>>;
+
+fn alternatives(words: &mut Words<'_>, allowed: &[String]) -> bool {
+    let mut met = all_of(words, allowed);
+    while words.next_if_eq(&"OR").is_some() {
+        met |= all_of(words, allowed);
+    }
+    met
+}
+
+fn all_of(words: &mut Words<'_>, allowed: &[String]) -> bool {
+    let mut met = one(words, allowed);
+    while words.next_if_eq(&"AND").is_some() {
+        met &= one(words, allowed);
+    }
+    met
+}
+
+fn one(words: &mut Words<'_>, allowed: &[String]) -> bool {
+    let Some(word) = words.next() else { return false };
+    if word == "(" {
+        let met = alternatives(words, allowed);
+        return met & words.next_if_eq(&")").is_some();
+    }
+    let mut licence = word.to_owned();
+    if words.next_if_eq(&"WITH").is_some() {
+        licence = format!("{licence} WITH {}", words.next().unwrap_or_default());
+    }
+    allowed.contains(&licence)
+}
+
+#[test]
+fn expressions_are_read_as_spdx_means_them() {
+    let allowed = ["MIT", "ISC", "Apache-2.0 WITH LLVM-exception"].map(str::to_owned);
+    for (expression, want) in [
+        ("MIT", true),
+        ("GPL-3.0-only", false),
+        ("GPL-3.0-only OR MIT", true),
+        ("GPL-3.0-only/MIT", true),
+        ("MIT AND GPL-3.0-only", false),
+        ("ISC AND (GPL-3.0-only OR MIT)", true),
+        ("(MIT OR ISC) AND GPL-3.0-only", false),
+        ("Apache-2.0 WITH LLVM-exception", true),
+        ("Apache-2.0", false),
+        ("MIT ISC", false),
+        ("", false),
+    ] {
+        assert_eq!(may_be_used(expression, &allowed), want, "{expression}");
+    }
+}
+
+#[test]
+fn every_package_has_a_licence_we_allow() {
+    let allowed = allowed();
+    let refused: Vec<_> = packages::all()
+        .into_iter()
+        .filter(|package| !may_be_used(&package.license, &allowed))
+        .map(|package| format!("{}: {:?}", package.name, package.license))
+        .collect();
+    assert!(refused.is_empty(), "not allowed by deny.toml: {}", refused.join(", "));
+}
+
+#[test]
+fn there_is_one_tls_stack() {
+    let names: Vec<_> = packages::all().into_iter().map(|package| package.name).collect();
+    for other in ["openssl-sys", "native-tls", "ring"] {
+        assert!(!names.iter().any(|name| name == other), "{other} came in; rustls with aws-lc-rs is the one");
+    }
+}
