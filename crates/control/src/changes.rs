@@ -62,12 +62,17 @@ impl Changes {
 #[derive(Debug)]
 pub(crate) struct Feed {
     sender: broadcast::Sender<Change>,
+    announced: AtomicU64,
     revision: AtomicU64,
 }
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { sender: broadcast::Sender::new(CHANGES_KEPT_MAX), revision: AtomicU64::new(0) }
+        Self {
+            sender: broadcast::Sender::new(CHANGES_KEPT_MAX),
+            announced: AtomicU64::new(0),
+            revision: AtomicU64::new(0),
+        }
     }
 }
 
@@ -80,8 +85,15 @@ impl Feed {
         self.revision.load(Ordering::Acquire)
     }
 
+    pub(crate) fn announced(&self) -> u64 {
+        self.announced.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn publish(&self, changes: Vec<Change>) {
         for change in changes {
+            // Before the send: whoever reads the old state and remembers it after the change was handled sees
+            // this number move.
+            self.announced.fetch_add(1, Ordering::SeqCst);
             // An error only means that nobody follows.
             let _ = self.sender.send(change);
             // After the send: who sees the number finds the change.

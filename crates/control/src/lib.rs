@@ -71,6 +71,12 @@ impl Control {
         self.feed.revision()
     }
 
+    /// A number that grows before each change is in the feed: what was read between two looks at it that differ
+    /// may be old already, even if a follower has handled the change meanwhile.
+    pub fn announced(&self) -> u64 {
+        self.feed.announced()
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ impl Gateway {
         };
         let known = self
             .keys
-            .get(presented.prefix, now.as_millisecond(), || self.control.revision(), read)
+            .get(presented.prefix, now.as_millisecond(), || self.control.announced(), read)
             .await
             .map_err(unavailable)?
             .ok_or(AuthFailure::UnknownKey)?;

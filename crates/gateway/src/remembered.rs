@@ -51,12 +51,12 @@ where
 
     /// The entry of `name`, from memory when it may be believed, else by `read`. `None`: there is no such thing.
     ///
-    /// `revision` counts the changes of the control plane: what was read while one came in is not remembered.
+    /// `announced` counts the changes the control plane is about to tell: what was read while one came in is not remembered.
     pub(crate) async fn get<Q, F>(
         &self,
         name: &Q,
         now_ms: i64,
-        revision: impl Fn() -> u64,
+        announced: impl Fn() -> u64,
         read: impl FnOnce() -> F,
     ) -> Result<Option<Arc<Entry<V>>>, ControlError>
     where
@@ -70,7 +70,7 @@ where
             None if self.absent.contains_key(name) => return Ok(None),
             _ => {}
         }
-        let seen = revision();
+        let seen = announced();
         match read().await {
             Ok(Some(value)) => {
                 let entry = Arc::new(Entry {
@@ -80,13 +80,13 @@ where
                 });
                 self.present.insert(name.to_owned(), Arc::clone(&entry));
                 self.absent.invalidate(name);
-                self.forget_if(revision() != seen, name);
+                self.forget_if(announced() != seen, name);
                 Ok(Some(entry))
             }
             Ok(None) => {
                 self.present.invalidate(name);
                 self.absent.insert(name.to_owned(), ());
-                self.forget_if(revision() != seen, name);
+                self.forget_if(announced() != seen, name);
                 Ok(None)
             }
             Err(error) => match held {

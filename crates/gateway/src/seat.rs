@@ -94,7 +94,7 @@ impl Gateway {
             let found = self.control.tenant_with_limits(id).await?;
             Ok(found.map(|found| self.seat_from(found)))
         };
-        self.seats.get(id, self.clock.now_ms(), || self.control.revision(), read).await.map_err(unavailable)
+        self.seats.get(id, self.clock.now_ms(), || self.control.announced(), read).await.map_err(unavailable)
     }
 
     async fn seat_by_slug(&self, slug: &Slug) -> Result<Option<Arc<Entry<Seat>>>, Refusal> {
@@ -103,7 +103,8 @@ impl Gateway {
             Ok(found.map(|tenant| tenant.id))
         };
         let now_ms = self.clock.now_ms();
-        let id = self.slugs.get(slug, now_ms, || self.control.revision(), read).await.map_err(unavailable)?;
+        let id =
+            self.slugs.get(slug, now_ms, || self.control.announced(), read).await.map_err(unavailable)?;
         match id {
             Some(id) => Ok(self.seat(&id.value).await?.filter(|seat| !seat.value.is_deleted())),
             None => Ok(None),

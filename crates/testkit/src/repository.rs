@@ -23,7 +23,8 @@ pub fn root() -> PathBuf {
 /// Without git, or outside a checkout.
 pub fn files() -> Vec<File> {
     let mut git = Command::new("git");
-    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]).current_dir(root());
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"])
+        .current_dir(root());
     let output = git.output().expect("git lists the repository's files");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let listed = String::from_utf8(output.stdout).expect("paths are UTF-8");

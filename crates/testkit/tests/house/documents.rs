@@ -26,7 +26,11 @@ fn every_path_in_a_document_exists() {
 fn architecture_has_a_line_for_every_crate() {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
     for package in packages::ours() {
-        assert!(text.contains(&format!("| `{}` |", package.name)), "ARCHITECTURE.md has no line for {}", package.name);
+        assert!(
+            text.contains(&format!("| `{}` |", package.name)),
+            "ARCHITECTURE.md has no line for {}",
+            package.name
+        );
     }
 }
 
@@ -86,6 +90,6 @@ fn is_path(span: &str, tree: &[String]) -> bool {
 /// From the root, beside the document, or, for a bare file name, anywhere.
 fn exists(document: &File, path: &str) -> bool {
     let beside = Path::new(&document.path).parent().unwrap_or(Path::new("")).join(path);
-    let bare = !path.contains('/') && files_ending_in(&format!("/{path}")).first().is_some();
+    let bare = !path.contains('/') && !files_ending_in(&format!("/{path}")).is_empty();
     root().join(path).exists() || root().join(beside).exists() || bare
 }

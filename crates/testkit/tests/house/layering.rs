@@ -71,7 +71,8 @@ fn every_crate_needs_only_what_it_may_know() {
 fn edges_point_one_way() {
     for (name, allowed) in EDGES {
         for below in *allowed {
-            let (_, back) = EDGES.iter().find(|(other, _)| other == below).expect("every edge leads to a crate");
+            let (_, back) =
+                EDGES.iter().find(|(other, _)| other == below).expect("every edge leads to a crate");
             assert!(!back.contains(name), "{name} and {below} may not know each other");
         }
     }
@@ -80,8 +81,14 @@ fn edges_point_one_way() {
 #[test]
 fn what_decides_a_crate_stays_in_that_crate() {
     for package in packages::ours() {
-        for (library, homes) in HOMES.iter().filter(|(library, _)| package.needs.iter().any(|need| need == library)) {
-            assert!(homes.contains(&package.name.as_str()), "{} must not use {library}; only {homes:?} may", package.name);
+        for (library, homes) in
+            HOMES.iter().filter(|(library, _)| package.needs.iter().any(|need| need == library))
+        {
+            assert!(
+                homes.contains(&package.name.as_str()),
+                "{} must not use {library}; only {homes:?} may",
+                package.name
+            );
         }
     }
 }

@@ -7,7 +7,10 @@ use testkit::repository::{files, files_ending_in};
 const LINES_MAX: usize = 500;
 /// Files that may be longer, and why.
 const LONGER: &[(&str, &str)] = &[
-    ("crates/engine/src/filter.rs", "the filter grammar whole: what is parsed and the SQL it becomes stand side by side"),
+    (
+        "crates/engine/src/filter.rs",
+        "the filter grammar whole: what is parsed and the SQL it becomes stand side by side",
+    ),
     ("crates/engine/src/write.rs", "every write of a memory with what it entails, which change together"),
 ];
 /// Names that say nothing of what is inside.
@@ -17,7 +20,7 @@ const NAMELESS: &[&str] = &["util", "utils", "common", "helper", "helpers", "mis
 fn every_source_file_starts_with_what_it_is() {
     let silent = files_ending_in(".rs").into_iter().filter(|file| {
         let first = file.text.lines().next().unwrap_or_default();
-        !first.strip_prefix("//! ").is_some_and(|sentence| sentence.contains(' '))
+        first.strip_prefix("//! ").is_none_or(|sentence| sentence.trim().is_empty())
     });
     let silent: Vec<_> = silent.map(|file| file.path).collect();
     assert!(silent.is_empty(), "no first sentence: {silent:?}");
@@ -73,5 +76,7 @@ fn nothing_names_the_machine_it_was_written_on() {
 /// Whether `folder` stands in the line at the start of a path.
 fn starts_a_path(line: &str, folder: &str) -> bool {
     let before = line.match_indices(folder).map(|(at, _)| line[..at].chars().next_back());
-    before.into_iter().any(|before| before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/' | '}'))))
+    before.into_iter().any(|before| {
+        before.is_none_or(|c| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/' | '}')))
+    })
 }
