@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use control::ControlError;
 use moka::sync::Cache;
+use parking_lot::Mutex;
 
 /// Entries are read anew after this; pushed changes make them go at once.
 const FRESH_MS: i64 = 30_000;
@@ -26,6 +27,9 @@ const ABSENT_FOR: Duration = Duration::from_secs(30);
 pub(crate) struct Remembered<K, V> {
     present: Cache<K, Arc<Entry<V>>>,
     absent: Cache<K, ()>,
+    /// Held while something is remembered or forgotten, never while something is looked up: a change is either
+    /// announced before an old reading could be remembered, or forgets it after.
+    changing: Mutex<()>,
 }
 
 /// One thing, as it was when it was read.
@@ -46,6 +50,7 @@ where
         Self {
             present: Cache::builder().max_capacity(entries_max).time_to_live(longest).build(),
             absent: Cache::builder().max_capacity(ABSENT_MAX).time_to_live(ABSENT_FOR).build(),
+            changing: Mutex::new(()),
         }
     }
 
@@ -78,15 +83,19 @@ where
                     read_at_ms: now_ms,
                     due_at_ms: AtomicI64::new(now_ms + FRESH_MS),
                 });
-                self.present.insert(name.to_owned(), Arc::clone(&entry));
-                self.absent.invalidate(name);
-                self.forget_if(announced() != seen, name);
+                let _changing = self.changing.lock();
+                if announced() == seen {
+                    self.present.insert(name.to_owned(), Arc::clone(&entry));
+                    self.absent.invalidate(name);
+                }
                 Ok(Some(entry))
             }
             Ok(None) => {
+                let _changing = self.changing.lock();
                 self.present.invalidate(name);
-                self.absent.insert(name.to_owned(), ());
-                self.forget_if(announced() != seen, name);
+                if announced() == seen {
+                    self.absent.insert(name.to_owned(), ());
+                }
                 Ok(None)
             }
             Err(error) => match held {
@@ -104,24 +113,15 @@ where
         Q: Hash + Eq + ?Sized,
         K: Borrow<Q>,
     {
+        let _changing = self.changing.lock();
         self.present.invalidate(name);
         self.absent.invalidate(name);
     }
 
     pub(crate) fn forget_all(&self) {
+        let _changing = self.changing.lock();
         self.present.invalidate_all();
         self.absent.invalidate_all();
-    }
-
-    /// A change that came in while reading may have been applied before the insert: then the entry may be old.
-    fn forget_if<Q>(&self, changed: bool, name: &Q)
-    where
-        Q: Hash + Eq + ?Sized,
-        K: Borrow<Q>,
-    {
-        if changed {
-            self.forget(name);
-        }
     }
 }
 
