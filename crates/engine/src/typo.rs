@@ -3,6 +3,9 @@
 //!
 //! Source: W. Garbe, "SymSpell: symmetric delete spelling correction", 2012.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::EngineError;
@@ -11,6 +14,37 @@ use crate::error::EngineError;
 const WORD_CHARS_MIN: usize = 4;
 /// Candidates looked at for one word; the most similar and most used wins.
 const CANDIDATES_MAX: usize = 64;
+
+/// Words a writer knows to be in the vocabulary, by hash; about 0.5 MB when full.
+#[derive(Debug, Default)]
+pub(crate) struct KnownWords(HashSet<u64>);
+
+/// Most words remembered; everyday words come back at once.
+const WORDS_KNOWN_MAX: usize = 32_768;
+
+impl KnownWords {
+    /// Whether the word was not known; it is from now on.
+    pub(crate) fn is_news(&mut self, word: &str) -> bool {
+        if self.0.len() >= WORDS_KNOWN_MAX {
+            self.0.clear();
+        }
+        self.0.insert(Self::key(word))
+    }
+
+    pub(crate) fn forget(&mut self, word: &str) {
+        self.0.remove(&Self::key(word));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn key(word: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        word.hash(&mut hasher);
+        hasher.finish()
+    }
+}
 
 /// Adds a word to the vocabulary, unless it is there.
 pub(crate) fn learn(connection: &Connection, word: &str) -> Result<(), EngineError> {

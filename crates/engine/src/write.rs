@@ -17,7 +17,7 @@ use crate::memory::{
 };
 use crate::read;
 use crate::store::{Changed, DeleteMode, Deleted, Idempotency, Outcome, Stored, StoredMemory};
-use crate::typo;
+use crate::typo::{self, KnownWords};
 use crate::vector::{Embedded, ModelIdentity, Quantized};
 
 /// How long an idempotency key is remembered, in milliseconds.
@@ -37,7 +37,7 @@ pub(crate) struct Session<'c> {
     pub(crate) changes: Vec<IndexChange>,
     workspaces: HashMap<String, i64>,
     actors: HashMap<String, u32>,
-    words: HashSet<String>,
+    pub(crate) words: KnownWords,
     model: Option<(ModelIdentity, i64)>,
 }
 
@@ -63,14 +63,14 @@ fn analyse(content: &str, actor: Option<&str>) -> Analysed {
 }
 
 impl<'c> Session<'c> {
-    pub(crate) fn new(connection: &'c Connection, now_ms: i64) -> Self {
+    pub(crate) fn new(connection: &'c Connection, now_ms: i64, words: KnownWords) -> Self {
         Self {
             connection,
             now_ms,
             changes: Vec::new(),
             workspaces: HashMap::new(),
             actors: HashMap::new(),
-            words: HashSet::new(),
+            words,
             model: None,
         }
     }
@@ -408,9 +408,8 @@ impl<'c> Session<'c> {
             .prepare_cached("INSERT INTO keyword (rowid, terms) VALUES (?, ?)")?
             .execute((id, &analysed.terms))?;
         for word in &analysed.words {
-            if !self.words.contains(word) {
+            if self.words.is_news(word) {
                 typo::learn(self.connection, word)?;
-                self.words.insert(word.clone());
             }
         }
         Ok(())
@@ -617,7 +616,7 @@ impl<'c> Session<'c> {
                 .exists([format!("\"{}\"", analysis::stem(word))])?;
             if !used {
                 typo::forget(self.connection, word)?;
-                self.words.remove(word);
+                self.words.forget(word);
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::error::EngineError;
 use crate::index::IndexChange;
+use crate::typo::KnownWords;
 use crate::write::Session;
 
 /// Most operations of one commit; bounds what one caller waits for the others.
@@ -27,7 +28,14 @@ const PAGE_COUNT_UNBOUNDED: i64 = 0xFFFF_FFFE;
 pub(crate) struct Writer {
     queue: Mutex<Queue>,
     arrived: Condvar,
-    connection: Mutex<Connection>,
+    held: Mutex<Held>,
+}
+
+/// What only the leader of the moment touches.
+struct Held {
+    connection: Connection,
+    /// Words that were committed lately, so that each is asked for once and not with every memory.
+    known_words: KnownWords,
 }
 
 #[derive(Default)]
@@ -82,7 +90,8 @@ impl Turn {
 
 impl Writer {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { queue: Mutex::default(), arrived: Condvar::new(), connection: Mutex::new(connection) }
+        let held = Held { connection, known_words: KnownWords::default() };
+        Self { queue: Mutex::default(), arrived: Condvar::new(), held: Mutex::new(held) }
     }
 
     /// Runs `operation` in a transaction and returns after its commit. `publish` sees the changes of the
@@ -132,7 +141,7 @@ impl Writer {
 
     /// Runs `work` with the connection while no group is being written.
     pub(crate) fn exclusively<T>(&self, work: impl FnOnce(&mut Connection) -> T) -> T {
-        work(&mut self.connection.lock())
+        work(&mut self.held.lock().connection)
     }
 
     /// Commits one group, the leader's own operation in it, and hands the lead on.
@@ -140,7 +149,7 @@ impl Writer {
         let group = self.gather();
         let started = Instant::now();
         let turns: Vec<_> = group.iter().map(|ticket| Arc::clone(&ticket.turn)).collect();
-        let changes = commit_group(&mut self.connection.lock(), group, now_ms());
+        let changes = commit_group(&mut self.held.lock(), group, now_ms());
         publish(changes);
         {
             let mut queue = self.queue.lock();
@@ -173,11 +182,14 @@ impl Writer {
 }
 
 /// One transaction for the group, a savepoint for each operation. Returns what changed in the index.
-fn commit_group(connection: &mut Connection, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexChange> {
+fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexChange> {
+    // Taken out: after a failure nothing is known.
+    let known_words = std::mem::take(&mut held.known_words);
+    let connection = &held.connection;
     let mut failures = Vec::with_capacity(group.len());
     let outcome = (|| {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut session = Session::new(connection, now_ms);
+        let mut session = Session::new(connection, now_ms, known_words);
         for ticket in group {
             failures.push(ticket.fail);
             connection.prepare_cached("SAVEPOINT operation")?.execute([])?;
@@ -206,15 +218,21 @@ fn commit_group(connection: &mut Connection, group: Vec<Ticket>, now_ms: i64) ->
             connection.prepare_cached("RELEASE operation")?.execute([])?;
         }
         connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok::<_, EngineError>(session.changes)
+        Ok::<_, EngineError>((session.changes, session.words))
     })();
-    outcome.unwrap_or_else(|error| {
-        let _ = connection.execute_batch("ROLLBACK");
-        for fail in failures {
-            fail(error.clone());
+    match outcome {
+        Ok((changes, known_words)) => {
+            held.known_words = known_words;
+            changes
         }
-        Vec::new()
-    })
+        Err(error) => {
+            let _ = connection.execute_batch("ROLLBACK");
+            for fail in failures {
+                fail(error.clone());
+            }
+            Vec::new()
+        }
+    }
 }
 
 /// SQLite says "full" for a full disk and for a store at its own bound; the bound is ours to tell apart.
