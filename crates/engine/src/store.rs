@@ -187,6 +187,11 @@ impl Store {
             return Err(EngineError::Invalid(problems));
         }
         let model = self.model_id();
+        let analysed = |draft: Draft| {
+            let analysed = write::analyse(&draft.memory.content, draft.memory.actor.as_deref());
+            (draft, analysed)
+        };
+        let drafts = drafts.into_iter().map(analysed).collect();
         self.write(move |session| session.create(drafts, idempotency, model))
     }
 

@@ -1,7 +1,12 @@
 //! What writes do inside their transaction: the row, its postings, its facts, its vector and its words
 //! change together or not at all.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod analysed;
+mod idempotency;
+mod index_rows;
+mod version;
+
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::types::Value as Sql;
@@ -10,25 +15,21 @@ use rusqlite::{Connection, OptionalExtension, named_params, params_from_iter};
 use crate::analysis;
 use crate::error::{EngineError, Problem};
 use crate::filter::Filter;
-use crate::index::{Fact, IndexChange};
-use crate::memory::{
-    Change, DAILY_LIFETIME_MS, Draft, EmbeddingState, Memory, MemoryId, MemoryPatch, NewMemory,
-    RevisionChange, Tier, normal_workspace,
-};
+use crate::index::IndexChange;
+use crate::memory::{Draft, EmbeddingState, Memory, MemoryId, MemoryPatch, RevisionChange};
 use crate::read;
 use crate::store::{Changed, DeleteMode, Deleted, Idempotency, Outcome, Stored, StoredMemory};
 use crate::typo::{self, KnownWords};
-use crate::vector::{Embedded, ModelIdentity, Quantized};
+use crate::vector::{Embedded, ModelIdentity};
+use version::{fresh, patched};
 
-/// How long an idempotency key is remembered, in milliseconds.
-const IDEMPOTENCY_LIFETIME_MS: i64 = 24 * 60 * 60 * 1_000;
+pub(crate) use analysed::{Analysed, analyse};
+pub(crate) use index_rows::model_id;
+
 /// Ids a deletion names in its answer; the count is always exact.
 const DELETED_IDS_NAMED_MAX: usize = 1_000;
 /// Expired memories one purge removes, so that it never holds the writer for long.
 const PURGED_PER_CALL_MAX: i64 = 500;
-const WORKSPACE_DEFAULT: &str = "default";
-const KIND_DEFAULT: &str = "note";
-const IMPORTANCE_DEFAULT: f64 = 0.5;
 
 /// One group's transaction: its connection, its moment, and what it changes in the index.
 pub(crate) struct Session<'c> {
@@ -39,27 +40,6 @@ pub(crate) struct Session<'c> {
     actors: HashMap<String, u32>,
     pub(crate) words: KnownWords,
     model: Option<(ModelIdentity, i64)>,
-}
-
-/// A memory's text, and its actor's name, as the indexes want them: who speaks is rarely in the words.
-struct Analysed {
-    /// Distinct terms, separated by blanks.
-    terms: String,
-    /// Distinct surface forms.
-    words: BTreeSet<String>,
-    tokens: u32,
-}
-
-fn analyse(content: &str, actor: Option<&str>) -> Analysed {
-    let own = analysis::tokens(content);
-    let tokens = u32::try_from(own.len()).unwrap_or(u32::MAX);
-    let named = analysis::tokens(actor.unwrap_or_default());
-    let (mut terms, mut words): (Vec<_>, Vec<_>) =
-        own.into_iter().chain(named).map(|token| (token.term, token.word)).unzip();
-    terms.sort_unstable();
-    terms.dedup();
-    words.sort_unstable();
-    Analysed { terms: terms.join(" "), words: words.into_iter().collect(), tokens }
 }
 
 impl<'c> Session<'c> {
@@ -85,7 +65,7 @@ impl<'c> Session<'c> {
 
     pub(crate) fn create(
         &mut self,
-        drafts: Vec<Draft>,
+        drafts: Vec<(Draft, Analysed)>,
         idempotency: Option<Idempotency>,
         model: Option<i64>,
     ) -> Result<Stored, EngineError> {
@@ -96,8 +76,8 @@ impl<'c> Session<'c> {
         }
         let mut stored =
             Stored { items: Vec::with_capacity(drafts.len()), created: 0, storage_bytes_delta: 0 };
-        for (at, draft) in drafts.into_iter().enumerate() {
-            let (item, delta) = self.create_one(draft, model).map_err(|error| match error {
+        for (at, (draft, analysed)) in drafts.into_iter().enumerate() {
+            let (item, delta) = self.create_one(draft, &analysed, model).map_err(|error| match error {
                 EngineError::Invalid(problems) => {
                     let place = format!("[{at}]");
                     EngineError::Invalid(problems.into_iter().map(|p| p.within(&place)).collect())
@@ -193,7 +173,7 @@ impl<'c> Session<'c> {
         self.remove_all(&ids)?;
         self.connection
             .prepare_cached("DELETE FROM idempotency WHERE created_at < ?")?
-            .execute([self.now_ms - IDEMPOTENCY_LIFETIME_MS])?;
+            .execute([self.now_ms - idempotency::LIFETIME_MS])?;
         Ok(ids.len() as u64)
     }
 
@@ -250,7 +230,12 @@ impl<'c> Session<'c> {
         }
     }
 
-    fn create_one(&mut self, draft: Draft, model: Option<i64>) -> Result<(StoredMemory, i64), EngineError> {
+    fn create_one(
+        &mut self,
+        draft: Draft,
+        analysed: &Analysed,
+        model: Option<i64>,
+    ) -> Result<(StoredMemory, i64), EngineError> {
         let new = fresh(draft.memory, self.now()?);
         if let Some(holder) = self.holder_of_custom_id(&new)? {
             match read::get(self.connection, holder, model, self.now_ms) {
@@ -264,19 +249,19 @@ impl<'c> Session<'c> {
                 Err(error) => return Err(error),
             }
         }
-        self.insert(new, draft.embedded, model)
+        self.insert(new, draft.embedded, analysed, model)
     }
 
     fn insert(
         &mut self,
         mut memory: Memory,
         embedded: Option<Embedded>,
+        analysed: &Analysed,
         model: Option<i64>,
     ) -> Result<(StoredMemory, i64), EngineError> {
         self.check_successor(&memory)?;
         let workspace_id = self.workspace_id(&memory.workspace)?;
         let metadata = to_json(&memory.metadata)?;
-        let analysed = analyse(&memory.content, memory.actor.as_deref());
         let model_id = embedded.as_ref().map(|embedded| self.model_id(&embedded.model)).transpose()?;
         memory.embedding = state_of(model_id, model);
         self.connection
@@ -297,7 +282,7 @@ impl<'c> Session<'c> {
                 ":custom_id": memory.custom_id, ":now": self.now_ms, ":model_id": model_id,
             })?;
         memory.id = self.connection.last_insert_rowid();
-        self.put_terms(memory.id, &analysed)?;
+        self.put_terms(memory.id, analysed)?;
         let place = self.place_in_session(workspace_id, memory.session_id.as_deref(), analysed.tokens)?;
         self.put_fact(&memory, analysed.tokens, place)?;
         if let Some(embedded) = embedded {
@@ -403,140 +388,6 @@ impl<'c> Session<'c> {
         self.put_fact(new, analysed.tokens, place)
     }
 
-    fn put_terms(&mut self, id: MemoryId, analysed: &Analysed) -> Result<(), EngineError> {
-        self.connection
-            .prepare_cached("INSERT INTO keyword (rowid, terms) VALUES (?, ?)")?
-            .execute((id, &analysed.terms))?;
-        for word in &analysed.words {
-            if self.words.is_news(word) {
-                typo::learn(self.connection, word)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn put_fact(
-        &mut self,
-        memory: &Memory,
-        tokens: u32,
-        (session, position): (u32, u32),
-    ) -> Result<(), EngineError> {
-        let actor = match &memory.actor {
-            Some(actor) => self.actor_number(actor)?,
-            None => 0,
-        };
-        let fact = Fact {
-            tokens,
-            session,
-            position,
-            actor,
-            at_ms: memory.event_time.unwrap_or(memory.created_at).as_millisecond(),
-            expires_ms: ms(memory.expires_at).unwrap_or(i64::MAX),
-            importance: memory.importance as f32,
-        };
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
-            .execute((
-                memory.id,
-                tokens,
-                session,
-                position,
-                actor,
-                fact.at_ms,
-                ms(memory.expires_at),
-                memory.importance,
-            ))?;
-        self.changes.push(IndexChange::Put { id: memory.id, fact });
-        Ok(())
-    }
-
-    fn put_vector(&mut self, id: MemoryId, embedded: &Embedded) -> Result<i64, EngineError> {
-        if embedded.values.len() != embedded.model.dimensions {
-            let (got, want) = (embedded.values.len(), embedded.model.dimensions);
-            return Err(EngineError::Internal(format!("a vector of {got} components instead of {want}")));
-        }
-        let model_id = self.model_id(&embedded.model)?;
-        let vector = Quantized::of(&embedded.values);
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO vector (memory_id, model_id, code) VALUES (?, ?, ?)")?
-            .execute((id, model_id, vector.to_bytes()))?;
-        self.changes.push(IndexChange::Vector { id, model_id, vector: Some(vector) });
-        Ok(model_id)
-    }
-
-    fn drop_vector(&mut self, id: MemoryId, model: Option<i64>) -> Result<(), EngineError> {
-        self.connection.prepare_cached("DELETE FROM vector WHERE memory_id = ?")?.execute([id])?;
-        if let Some(model_id) = model {
-            self.changes.push(IndexChange::Vector { id, model_id, vector: None });
-        }
-        Ok(())
-    }
-
-    /// The session's number and where a memory of `tokens` words starts in it.
-    fn place_in_session(
-        &self,
-        workspace_id: i64,
-        session: Option<&str>,
-        tokens: u32,
-    ) -> Result<(u32, u32), EngineError> {
-        let Some(session) = session else { return Ok((0, 0)) };
-        let (number, end): (u32, u32) = self
-            .connection
-            .prepare_cached(
-                "INSERT INTO session (workspace_id, name, end_position) VALUES (?, ?, ?) \
-                 ON CONFLICT (workspace_id, name) DO UPDATE SET end_position = \
-                 min(session.end_position + excluded.end_position, 4000000000) RETURNING id, end_position",
-            )?
-            .query_row((workspace_id, session, tokens), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok((number, end.saturating_sub(tokens)))
-    }
-
-    fn workspace_id(&mut self, name: &str) -> Result<i64, EngineError> {
-        if let Some(id) = self.workspaces.get(name) {
-            return Ok(*id);
-        }
-        let known = self
-            .connection
-            .prepare_cached("SELECT id FROM workspace WHERE name = ?")?
-            .query_row([name], |row| row.get(0))
-            .optional()?;
-        let id = match known {
-            Some(id) => id,
-            None => {
-                self.connection
-                    .prepare_cached("INSERT INTO workspace (name, created_at) VALUES (?, ?)")?
-                    .execute((name, self.now_ms))?;
-                self.connection.last_insert_rowid()
-            }
-        };
-        self.workspaces.insert(name.to_owned(), id);
-        Ok(id)
-    }
-
-    fn actor_number(&mut self, name: &str) -> Result<u32, EngineError> {
-        if let Some(number) = self.actors.get(name) {
-            return Ok(*number);
-        }
-        let known = self
-            .connection
-            .prepare_cached("SELECT id FROM actor WHERE name = ?")?
-            .query_row([name], |row| row.get(0))
-            .optional()?;
-        let number = match known {
-            Some(number) => number,
-            None => {
-                let number = self
-                    .connection
-                    .prepare_cached("INSERT INTO actor (name) VALUES (?) RETURNING id")?
-                    .query_row([name], |row| row.get(0))?;
-                self.changes.push(IndexChange::Actor { number, name: name.to_owned() });
-                number
-            }
-        };
-        self.actors.insert(name.to_owned(), number);
-        Ok(number)
-    }
-
     fn holder_of_custom_id(&self, memory: &Memory) -> Result<Option<MemoryId>, EngineError> {
         let Some(custom_id) = &memory.custom_id else { return Ok(None) };
         Ok(self
@@ -621,155 +472,10 @@ impl<'c> Session<'c> {
         }
         Ok(())
     }
-
-    fn replay(&self, asked: &Idempotency, model: Option<i64>) -> Result<Option<Stored>, EngineError> {
-        let known: Option<(Vec<u8>, String)> = self
-            .connection
-            .prepare_cached("SELECT fingerprint, outcome FROM idempotency WHERE key = ? AND created_at >= ?")?
-            .query_row((&asked.key, self.now_ms - IDEMPOTENCY_LIFETIME_MS), |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()?;
-        let Some((fingerprint, outcome)) = known else { return Ok(None) };
-        if fingerprint != asked.fingerprint {
-            return Err(EngineError::IdempotencyKeyReused);
-        }
-        let outcome: Vec<(MemoryId, bool)> =
-            serde_json::from_str(&outcome).map_err(|error| EngineError::Damaged(error.to_string()))?;
-        let items = outcome
-            .into_iter()
-            .map(|(id, created)| {
-                let memory = read::get(self.connection, id, model, self.now_ms)?;
-                Ok(StoredMemory {
-                    memory,
-                    outcome: if created { Outcome::Created } else { Outcome::Updated },
-                })
-            })
-            .collect::<Result<_, EngineError>>()?;
-        Ok(Some(Stored { items, created: 0, storage_bytes_delta: 0 }))
-    }
-
-    fn remember(&self, asked: &Idempotency, stored: &Stored) -> Result<(), EngineError> {
-        let outcome: Vec<(MemoryId, bool)> =
-            stored.items.iter().map(|item| (item.memory.id, item.outcome == Outcome::Created)).collect();
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO idempotency (key, fingerprint, outcome, created_at) VALUES (?, ?, ?, ?)")?
-            .execute((&asked.key, asked.fingerprint.as_slice(), to_json(&outcome)?, self.now_ms))?;
-        Ok(())
-    }
-}
-
-/// The row of a model, made when it is new.
-pub(crate) fn model_id(connection: &Connection, model: &ModelIdentity) -> Result<i64, EngineError> {
-    let key = (&*model.name, &*model.revision, model.dimensions as i64);
-    let known = connection
-        .prepare_cached("SELECT id FROM model WHERE name = ? AND revision = ? AND dimensions = ?")?
-        .query_row(key, |row| row.get(0))
-        .optional()?;
-    match known {
-        Some(id) => Ok(id),
-        None => Ok(connection
-            .prepare_cached("INSERT INTO model (name, revision, dimensions) VALUES (?, ?, ?) RETURNING id")?
-            .query_row(key, |row| row.get(0))?),
-    }
-}
-
-/// A draft as the memory it becomes, with every default in place. Its rules were checked before.
-fn fresh(new: NewMemory, now: Timestamp) -> Memory {
-    let (tier, expires_at) = lifetime(new.tier, new.expires_at, now);
-    let mut seen = HashSet::new();
-    Memory {
-        id: 0,
-        content: new.content,
-        kind: new.kind.unwrap_or_else(|| KIND_DEFAULT.into()),
-        tags: new.tags.into_iter().filter(|tag| seen.insert(tag.clone())).collect(),
-        metadata: new.metadata,
-        importance: new.importance.unwrap_or(IMPORTANCE_DEFAULT),
-        workspace: workspace_or_default(new.workspace.as_deref()),
-        user_id: new.user_id,
-        agent_id: new.agent_id,
-        session_id: new.session_id,
-        actor: new.actor,
-        tier,
-        expires_at,
-        event_time: cut(new.event_time),
-        valid_from: cut(new.valid_from),
-        valid_to: cut(new.valid_to),
-        superseded_by: new.superseded_by,
-        custom_id: new.custom_id,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-        embedding: EmbeddingState::Pending,
-    }
-}
-
-/// `old` with the patch applied, or every rule the result breaks.
-fn patched(old: &Memory, patch: &MemoryPatch, now: Timestamp) -> Result<Memory, EngineError> {
-    let mut problems = Vec::new();
-    if patch.content == Change::Clear {
-        problems.push(Problem::new("content", "must not be null"));
-    }
-    // An expiry that is asked for makes the memory daily; clearing it, or asking for permanent, undoes that.
-    let tier = match (&patch.tier, &patch.expires_at) {
-        (Change::Set(tier), _) => Some(*tier),
-        (Change::Clear, _) | (Change::Keep, Change::Clear) => Some(Tier::Permanent),
-        (Change::Keep, Change::Set(_)) => Some(Tier::Daily),
-        (Change::Keep, Change::Keep) => Some(old.tier),
-    };
-    let expires_at = match (&patch.expires_at, tier) {
-        (Change::Set(at), _) => Some(*at),
-        (Change::Keep, Some(Tier::Daily)) => old.expires_at,
-        (Change::Keep | Change::Clear, _) => None,
-    };
-    let merged = NewMemory {
-        content: patch.content.onto(Some(old.content.clone())).unwrap_or_default(),
-        kind: patch.kind.onto(Some(old.kind.clone())),
-        tags: patch.tags.onto(Some(old.tags.clone())).unwrap_or_default(),
-        metadata: patch.metadata.onto(Some(old.metadata.clone())).unwrap_or_default(),
-        importance: patch.importance.onto(Some(old.importance)),
-        workspace: patch.workspace.onto(Some(old.workspace.clone())),
-        user_id: patch.user_id.onto(old.user_id.clone()),
-        agent_id: patch.agent_id.onto(old.agent_id.clone()),
-        session_id: patch.session_id.onto(old.session_id.clone()),
-        actor: patch.actor.onto(old.actor.clone()),
-        tier,
-        expires_at,
-        event_time: patch.event_time.onto(old.event_time),
-        valid_from: patch.valid_from.onto(old.valid_from),
-        valid_to: patch.valid_to.onto(old.valid_to),
-        superseded_by: patch.superseded_by.onto(old.superseded_by),
-        custom_id: patch.custom_id.onto(old.custom_id.clone()),
-    };
-    if patch.content != Change::Clear {
-        problems.extend(merged.problems(now));
-    }
-    if problems.is_empty() { Ok(fresh(merged, now)) } else { Err(EngineError::Invalid(problems)) }
-}
-
-fn lifetime(tier: Option<Tier>, expires_at: Option<Timestamp>, now: Timestamp) -> (Tier, Option<Timestamp>) {
-    match (tier, cut(expires_at)) {
-        (Some(Tier::Permanent) | None, None) => (Tier::Permanent, None),
-        (_, Some(at)) => (Tier::Daily, Some(at)),
-        (Some(Tier::Daily), None) => {
-            let at = Timestamp::from_millisecond(now.as_millisecond() + DAILY_LIFETIME_MS)
-                .unwrap_or(Timestamp::MAX);
-            (Tier::Daily, Some(at))
-        }
-    }
-}
-
-fn workspace_or_default(name: Option<&str>) -> String {
-    name.and_then(normal_workspace).unwrap_or_else(|| WORKSPACE_DEFAULT.into())
 }
 
 fn state_of(model_id: Option<i64>, in_use: Option<i64>) -> EmbeddingState {
     if model_id.is_some() && model_id == in_use { EmbeddingState::Ready } else { EmbeddingState::Pending }
-}
-
-/// Cuts a time to the millisecond, which is what the file keeps.
-fn cut(time: Option<Timestamp>) -> Option<Timestamp> {
-    time.and_then(|at| Timestamp::from_millisecond(at.as_millisecond()).ok())
 }
 
 fn ms(time: Option<Timestamp>) -> Option<i64> {

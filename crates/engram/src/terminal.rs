@@ -53,7 +53,9 @@ pub(crate) fn table<const N: usize>(
 ) {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(header);
+    if header.iter().any(|name| !name.is_empty()) {
+        table.set_header(header);
+    }
     for row in rows {
         table.add_row(row);
     }

@@ -1,4 +1,4 @@
-//! The gateway and its one question: may this request be served?
+//! The gateway, which answers one question: may this request be served, or what should its sender do instead.
 
 use std::fmt;
 use std::sync::Arc;

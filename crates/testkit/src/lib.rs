@@ -2,3 +2,6 @@
 
 pub mod packages;
 pub mod repository;
+
+pub use packages::metadata;
+pub use repository::{tracked_files, workspace_root};

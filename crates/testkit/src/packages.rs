@@ -4,10 +4,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::repository::root;
+use crate::repository::workspace_root;
 
-/// A platform the service is released for; packages of other platforms are not looked at.
-const PLATFORM: &str = "x86_64-unknown-linux-gnu";
+/// The platform of this machine, whose packages cargo has at hand once it has built them; those that only other
+/// platforms need may never have been fetched.
+const PLATFORM: &str = "host-tuple";
 
 /// A package.
 #[derive(Debug, Clone)]
@@ -20,22 +21,34 @@ pub struct Package {
     pub needs: Vec<String>,
 }
 
+/// What cargo says of this workspace alone, as its `metadata` command prints it (format 1).
+///
+/// # Panics
+/// When cargo cannot read the workspace.
+pub fn metadata() -> Value {
+    ask(&["--no-deps"])
+}
+
 /// The packages of this workspace, sorted by name.
 pub fn ours() -> Vec<Package> {
-    read(&["--no-deps"])
+    packages(&metadata())
 }
 
-/// Every package that is built for the platform, ours among them.
+/// Every package that is built for this platform, ours among them, sorted by name.
 pub fn all() -> Vec<Package> {
-    read(&["--filter-platform", PLATFORM])
+    packages(&ask(&["--filter-platform", PLATFORM]))
 }
 
-fn read(more: &[&str]) -> Vec<Package> {
+fn ask(more: &[&str]) -> Value {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["metadata", "--locked", "--format-version", "1"]).args(more).current_dir(root());
+    cargo.args(["metadata", "--locked", "--offline", "--format-version", "1"]).args(more);
+    cargo.current_dir(workspace_root());
     let output = cargo.output().expect("cargo tells its metadata");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    serde_json::from_slice(&output.stdout).expect("metadata is JSON")
+}
+
+fn packages(metadata: &Value) -> Vec<Package> {
     let mut packages: Vec<_> = array(&metadata["packages"]).iter().map(package).collect();
     packages.sort_by(|a, b| a.name.cmp(&b.name));
     packages

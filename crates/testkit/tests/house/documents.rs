@@ -3,18 +3,34 @@
 use std::path::Path;
 
 use testkit::packages;
-use testkit::repository::{File, files, files_ending_in, root};
+use testkit::repository::{File, files_ending_in};
+use testkit::{tracked_files, workspace_root};
 
 /// A name with one of these endings is a file of ours, wherever it stands.
 const SOURCE_ENDINGS: &[&str] = &[".rs", ".sql", ".md", ".sh"];
+/// A span that starts with one of these is a path of ours, whether or not the folder is there yet.
+const FOLDERS: &[&str] = &[".ci", "crates", "deploy", "docs", "scripts", "tests", "tools"];
+/// Files of the root that no ending gives away.
+const ROOT_FILES: &[&str] = &[
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "NOTICE",
+    "clippy.toml",
+    "deny.toml",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+];
+/// Methods of MCP that look like paths of ours.
+const METHODS: &[&str] = &["tools/call", "tools/list"];
 
 #[test]
 fn every_path_in_a_document_exists() {
-    let tree: Vec<_> = files().into_iter().map(|file| file.path).collect();
+    let tree: Vec<_> = tracked_files().into_iter().map(|file| file.path).collect();
     let mut missing = Vec::new();
     for document in files_ending_in(".md") {
         for path in paths_in(&document.text, &tree) {
-            if !exists(&document, &path) {
+            if !exists(&document, &path, &tree) {
                 missing.push(format!("{}: {path}", document.path));
             }
         }
@@ -24,7 +40,8 @@ fn every_path_in_a_document_exists() {
 
 #[test]
 fn architecture_has_a_line_for_every_crate() {
-    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
+    let text =
+        std::fs::read_to_string(workspace_root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is there");
     for package in packages::ours() {
         assert!(
             text.contains(&format!("| `{}` |", package.name)),
@@ -53,6 +70,8 @@ fn spans_are_told_from_paths() {
         ("`docs/adr/y.md` and [it](ARCHITECTURE.md#crates)", &["docs/adr/y.md", "ARCHITECTURE.md"]),
         ("`rank.rs` or [site](https://example.com/a.md)", &["rank.rs"]),
         ("`/v1/search`, `application/json`, `docs/adr/*.md`, `target/debug/engram`", &[]),
+        ("`deploy/gone`, `.ci/gone`, `Cargo.toml`", &["deploy/gone", ".ci/gone", "Cargo.toml"]),
+        ("`tools/call` but `tools/gone`", &["tools/gone"]),
         ("```sh\n`crates/gone`\n```", &[]),
     ] {
         assert_eq!(paths_in(text, &tree), want, "{text}");
@@ -78,18 +97,20 @@ fn paths_in(text: &str, tree: &[String]) -> Vec<String> {
 /// A span that starts in a folder of the root, or is called like a file of ours.
 fn is_path(span: &str, tree: &[String]) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-');
-    if span.is_empty() || span.starts_with('/') || !span.chars().all(plain) {
+    if span.is_empty() || span.starts_with('/') || METHODS.contains(&span) || !span.chars().all(plain) {
         return false;
     }
-    let in_tree = span.split_once('/').is_some_and(|(first, _)| {
-        tree.iter().any(|path| path.split_once('/').is_some_and(|(folder, _)| folder == first))
+    let in_folder = span.split_once('/').is_some_and(|(first, _)| {
+        let in_tree = |path: &String| path.split_once('/').is_some_and(|(folder, _)| folder == first);
+        FOLDERS.contains(&first) || tree.iter().any(in_tree)
     });
-    in_tree || SOURCE_ENDINGS.iter().any(|ending| span.ends_with(ending))
+    in_folder || ROOT_FILES.contains(&span) || SOURCE_ENDINGS.iter().any(|ending| span.ends_with(ending))
 }
 
 /// From the root, beside the document, or, for a bare file name, anywhere.
-fn exists(document: &File, path: &str) -> bool {
+fn exists(document: &File, path: &str, tree: &[String]) -> bool {
     let beside = Path::new(&document.path).parent().unwrap_or(Path::new("")).join(path);
-    let bare = !path.contains('/') && !files_ending_in(&format!("/{path}")).is_empty();
-    root().join(path).exists() || root().join(beside).exists() || bare
+    let nested = format!("/{path}");
+    let bare = !path.contains('/') && tree.iter().any(|known| known.ends_with(&nested));
+    workspace_root().join(path).exists() || workspace_root().join(beside).exists() || bare
 }

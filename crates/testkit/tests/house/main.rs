@@ -1,7 +1,8 @@
-//! The rules of the house, as tests: edges between crates, licences, documents that name what is there, sources
+//! The rules of the house, as tests: edges between crates, licences, continuous integration, documents that name what is there, sources
 //! that say what they are.
 
+mod ci;
 mod documents;
 mod layering;
 mod licences;
-mod sources;
+mod source;

@@ -1,0 +1,161 @@
+//! The rows beside a memory's own: postings, words, facts, vector, and the names they refer to by number.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{Analysed, Session, ms};
+use crate::error::EngineError;
+use crate::index::{Fact, IndexChange};
+use crate::memory::{Memory, MemoryId};
+use crate::typo;
+use crate::vector::{Embedded, ModelIdentity, Quantized};
+
+impl Session<'_> {
+    pub(super) fn put_terms(&mut self, id: MemoryId, analysed: &Analysed) -> Result<(), EngineError> {
+        self.connection
+            .prepare_cached("INSERT INTO keyword (rowid, terms) VALUES (?, ?)")?
+            .execute((id, &analysed.terms))?;
+        for word in &analysed.words {
+            if self.words.is_news(word) {
+                typo::learn(self.connection, word)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn put_fact(
+        &mut self,
+        memory: &Memory,
+        tokens: u32,
+        (session, position): (u32, u32),
+    ) -> Result<(), EngineError> {
+        let actor = match &memory.actor {
+            Some(actor) => self.actor_number(actor)?,
+            None => 0,
+        };
+        let fact = Fact {
+            tokens,
+            session,
+            position,
+            actor,
+            at_ms: memory.event_time.unwrap_or(memory.created_at).as_millisecond(),
+            expires_ms: ms(memory.expires_at).unwrap_or(i64::MAX),
+            importance: memory.importance as f32,
+        };
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
+            .execute((
+                memory.id,
+                tokens,
+                session,
+                position,
+                actor,
+                fact.at_ms,
+                ms(memory.expires_at),
+                memory.importance,
+            ))?;
+        self.changes.push(IndexChange::Put { id: memory.id, fact });
+        Ok(())
+    }
+
+    pub(super) fn put_vector(&mut self, id: MemoryId, embedded: &Embedded) -> Result<i64, EngineError> {
+        if embedded.values.len() != embedded.model.dimensions {
+            let (got, want) = (embedded.values.len(), embedded.model.dimensions);
+            return Err(EngineError::Internal(format!("a vector of {got} components instead of {want}")));
+        }
+        let model_id = self.model_id(&embedded.model)?;
+        let vector = Quantized::of(&embedded.values);
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO vector (memory_id, model_id, code) VALUES (?, ?, ?)")?
+            .execute((id, model_id, vector.to_bytes()))?;
+        self.changes.push(IndexChange::Vector { id, model_id, vector: Some(vector) });
+        Ok(model_id)
+    }
+
+    pub(super) fn drop_vector(&mut self, id: MemoryId, model: Option<i64>) -> Result<(), EngineError> {
+        self.connection.prepare_cached("DELETE FROM vector WHERE memory_id = ?")?.execute([id])?;
+        if let Some(model_id) = model {
+            self.changes.push(IndexChange::Vector { id, model_id, vector: None });
+        }
+        Ok(())
+    }
+
+    /// The session's number and where a memory of `tokens` words starts in it.
+    pub(super) fn place_in_session(
+        &self,
+        workspace_id: i64,
+        session: Option<&str>,
+        tokens: u32,
+    ) -> Result<(u32, u32), EngineError> {
+        let Some(session) = session else { return Ok((0, 0)) };
+        let (number, end): (u32, u32) = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO session (workspace_id, name, end_position) VALUES (?, ?, ?) \
+                 ON CONFLICT (workspace_id, name) DO UPDATE SET end_position = \
+                 min(session.end_position + excluded.end_position, 4000000000) RETURNING id, end_position",
+            )?
+            .query_row((workspace_id, session, tokens), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok((number, end.saturating_sub(tokens)))
+    }
+
+    pub(super) fn workspace_id(&mut self, name: &str) -> Result<i64, EngineError> {
+        if let Some(id) = self.workspaces.get(name) {
+            return Ok(*id);
+        }
+        let known = self
+            .connection
+            .prepare_cached("SELECT id FROM workspace WHERE name = ?")?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        let id = match known {
+            Some(id) => id,
+            None => {
+                self.connection
+                    .prepare_cached("INSERT INTO workspace (name, created_at) VALUES (?, ?)")?
+                    .execute((name, self.now_ms))?;
+                self.connection.last_insert_rowid()
+            }
+        };
+        self.workspaces.insert(name.to_owned(), id);
+        Ok(id)
+    }
+
+    pub(super) fn actor_number(&mut self, name: &str) -> Result<u32, EngineError> {
+        if let Some(number) = self.actors.get(name) {
+            return Ok(*number);
+        }
+        let known = self
+            .connection
+            .prepare_cached("SELECT id FROM actor WHERE name = ?")?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        let number = match known {
+            Some(number) => number,
+            None => {
+                let number = self
+                    .connection
+                    .prepare_cached("INSERT INTO actor (name) VALUES (?) RETURNING id")?
+                    .query_row([name], |row| row.get(0))?;
+                self.changes.push(IndexChange::Actor { number, name: name.to_owned() });
+                number
+            }
+        };
+        self.actors.insert(name.to_owned(), number);
+        Ok(number)
+    }
+}
+
+/// The row of a model, made when it is new.
+pub(crate) fn model_id(connection: &Connection, model: &ModelIdentity) -> Result<i64, EngineError> {
+    let key = (&*model.name, &*model.revision, model.dimensions as i64);
+    let known = connection
+        .prepare_cached("SELECT id FROM model WHERE name = ? AND revision = ? AND dimensions = ?")?
+        .query_row(key, |row| row.get(0))
+        .optional()?;
+    match known {
+        Some(id) => Ok(id),
+        None => Ok(connection
+            .prepare_cached("INSERT INTO model (name, revision, dimensions) VALUES (?, ?, ?) RETURNING id")?
+            .query_row(key, |row| row.get(0))?),
+    }
+}
