@@ -23,7 +23,7 @@ const WAL_PAGES_BEFORE_CHECKPOINT: i64 = 4_096;
 /// Page cache of the writer, which is hot by nature.
 const WRITER_CACHE_KIB: i64 = 8_000;
 /// Page cache of a reader; the operating system caches the rest.
-const READER_CACHE_KIB: i64 = 2_000;
+const READER_CACHE_KIB: i64 = 1_000;
 
 /// The one connection that writes. Creates the file when there is none.
 pub(crate) fn open_writer(path: &Path, page_count_max: Option<u32>) -> Result<Connection, EngineError> {

@@ -27,6 +27,11 @@ const TOKENS_BACKWARD: f32 = 50.0;
 const TOKENS_FORWARD: f32 = 35.0;
 /// Borrowed hits weaker than this are not worth the walk.
 const BORROWED_MIN: f32 = 0.05;
+/// In a large store a word of one memory in this many or fewer says too little to be lent: it would be most of
+/// the work and change few ranks.
+const MEMORIES_PER_LENT_HIT_MIN: usize = 25;
+/// A store smaller than this lends every word; it costs nothing there.
+const LARGE_STORE_MEMORIES: usize = 10_000;
 /// A corrected word counts less than one spelt right.
 const CORRECTED_WEIGHT: f32 = 0.85;
 /// Spellings tried for a word nobody here uses.
@@ -148,12 +153,15 @@ fn add_term(index: &Index, ranking: Ranking, weight: f32, named: bool, scratch: 
     let frequency = scratch.postings.len() as f32;
     let idf = (1.0 + (documents - frequency + 0.5).max(0.0) / (frequency + 0.5)).ln() * weight;
     let postings = std::mem::take(&mut scratch.postings);
+    let telling = index.live_count() < LARGE_STORE_MEMORIES
+        || postings.len() * MEMORIES_PER_LENT_HIT_MIN < index.live_count();
+    let lends = ranking == Ranking::Hybrid && telling;
     for slot in index.slots_of(&postings) {
         raise(scratch, slot, 1.0);
         if named && !std::mem::replace(&mut scratch.named[slot as usize], true) {
             scratch.named_slots.push(slot);
         }
-        if ranking == Ranking::Hybrid && index.fact(slot).session != 0 {
+        if lends && index.fact(slot).session != 0 {
             lend(index, slot, scratch);
         }
     }

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
-use gateway::RateState;
+use gateway::{Credentials, RateState, Refusal};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use rmcp::model::{ErrorCode as RpcCode, ErrorData};
@@ -28,6 +28,9 @@ use crate::operations::{Done, Failure, Visit};
 
 /// Longest Idempotency-Key, in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Most bytes that are kept of somebody we do not know: enough for the id of a usual request, so that its client
+/// can tell which one was refused, and too little to fill our memory.
+const STRANGER_BODY_BYTES_MAX: usize = 64 * 1024;
 
 const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -75,14 +78,16 @@ impl Door {
     async fn converse(&self, id: &RequestId, request: Request) -> Result<Response, Refused> {
         let (mut parts, body) = request.into_parts();
         expect_known_origin(&parts.headers, self.app.config.service.environment)?;
+        let credentials = edge::credentials(&parts.headers, &parts.extensions);
+        if let Err(refusal) = self.app.gateway.authenticate(&credentials).await {
+            return Err(self.turn_away(id, &credentials, refusal, body).await);
+        }
         expect_json(&parts.headers)?;
-        let bytes = self.read(body).await?;
-        // Read before the caller is known, so that a refusal carries the id of its request; the body is bounded.
+        let bytes = self.read(body, self.app.config.limits.body_bytes).await?;
         let message = Message::parse(&bytes);
         let operation = message.as_ref().map_or(Operation::DescribeMcp, Message::operation);
-        let answer_to = message.as_ref().map_or_else(|no| no.id.clone(), |message| message.id().clone());
+        let answer_to = Message::id_of(&message);
 
-        let credentials = edge::credentials(&parts.headers, &parts.extensions);
         let visit = Visit::admit(&self.app, id, &credentials, operation).await;
         let visit = visit.map_err(|failure| Refused::by(failure).answering(&answer_to))?;
         let rate = *visit.pass().rate();
@@ -115,16 +120,38 @@ impl Door {
         Ok(told(response))
     }
 
-    async fn read(&self, mut body: Body) -> Result<Bytes, Failure> {
+    /// Refuses somebody we do not know, with the id of the request if its body is of a usual size.
+    async fn turn_away(
+        &self,
+        id: &RequestId,
+        credentials: &Credentials<'_>,
+        refusal: Refusal,
+        body: Body,
+    ) -> Refused {
+        let body = self.read(body, STRANGER_BODY_BYTES_MAX).await;
+        let answer_to = body.map_or(Value::Null, |bytes| Message::id_of(&Message::parse(&bytes)));
+        // Only what `admit` refuses is counted among the refusals.
+        let failure = match Visit::admit(&self.app, id, credentials, Operation::DescribeMcp).await {
+            Err(failure) => failure,
+            Ok(visit) => {
+                // The outage that caused the refusal is over, and the request has gone unread.
+                settle(visit, refusal.status());
+                refusal.into()
+            }
+        };
+        Refused::by(failure).answering(&answer_to)
+    }
+
+    async fn read(&self, mut body: Body, bytes_max: usize) -> Result<Bytes, Failure> {
         let limits = &self.app.config.limits;
         let reading = async {
             let mut all = Vec::new();
             while let Some(frame) = body.frame().await {
                 let cut_off = |_| Failure::Coded(ErrorCode::MalformedJson, "the body was cut off".to_owned());
                 let Ok(data) = frame.map_err(cut_off)?.into_data() else { continue };
-                if all.len() + data.len() > limits.body_bytes {
+                if all.len() + data.len() > bytes_max {
                     edge::read_away(body).await;
-                    return Err(edge::too_large(limits.body_bytes));
+                    return Err(edge::too_large(bytes_max));
                 }
                 all.extend_from_slice(&data);
             }

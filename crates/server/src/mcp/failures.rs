@@ -9,7 +9,9 @@ use tenancy::RequestId;
 
 use crate::operations::Failure;
 
-/// No valid credential, or not enough rights.
+/// Refused for another reason, which `data.error` says.
+const REFUSED: RpcCode = RpcCode(-32_000);
+/// No valid credential.
 const UNAUTHORIZED: RpcCode = RpcCode(-32_001);
 /// No such tenant. MCP uses the number for unknown resources too; `data.error` tells them apart.
 const TENANT_NOT_FOUND: RpcCode = RpcCode(-32_002);
@@ -24,7 +26,11 @@ const RATE_LIMITED: RpcCode = RpcCode(-32_005);
 pub(super) fn protocol_error(failure: &Failure, request: &RequestId) -> ErrorData {
     failure.log(request);
     let body = failure.to_body(request);
-    let code = refusal_code(failure.code()).unwrap_or_else(|| rpc_code(failure.code()));
+    let code = match (refusal_code(failure.code()), failure) {
+        (Some(code), _) => code,
+        (None, Failure::Refused(_)) => REFUSED,
+        (None, _) => rpc_code(failure.code()),
+    };
     let message = body.message.clone();
     ErrorData::new(code, message, serde_json::to_value(&body).ok())
 }
@@ -60,10 +66,8 @@ pub(super) fn reading_error(failure: &Failure, request: &RequestId) -> ErrorData
 /// The number of a gateway's refusal; `None` for everything else.
 fn refusal_code(code: ErrorCode) -> Option<RpcCode> {
     match code {
-        ErrorCode::Unauthorized
-        | ErrorCode::ConflictingCredentials
-        | ErrorCode::Forbidden
-        | ErrorCode::TenantMismatch => Some(UNAUTHORIZED),
+        ErrorCode::Unauthorized => Some(UNAUTHORIZED),
+        ErrorCode::ConflictingCredentials | ErrorCode::Forbidden | ErrorCode::TenantMismatch => Some(REFUSED),
         ErrorCode::TenantNotFound => Some(TENANT_NOT_FOUND),
         ErrorCode::TenantSuspended => Some(TENANT_SUSPENDED),
         ErrorCode::QuotaExceeded => Some(QUOTA_EXCEEDED),
@@ -116,13 +120,13 @@ mod tests {
         let named = || "acme".to_owned();
         for (refusal, number, code) in [
             (Refusal::Unauthenticated { reason: AuthFailure::Missing }, -32_001, "unauthorized"),
-            (Refusal::ConflictingCredentials, -32_001, "conflicting_credentials"),
-            (Refusal::ContradictingTenant { named: named() }, -32_001, "tenant_mismatch"),
-            (Refusal::Forbidden { needed: Needed::TenantKey }, -32_001, "forbidden"),
+            (Refusal::ConflictingCredentials, -32_000, "conflicting_credentials"),
+            (Refusal::ContradictingTenant { named: named() }, -32_000, "tenant_mismatch"),
+            (Refusal::Forbidden { needed: Needed::TenantKey }, -32_000, "forbidden"),
             (Refusal::TenantUnknown { named: named() }, -32_002, "tenant_not_found"),
             (Refusal::Suspended, -32_003, "tenant_suspended"),
             (Refusal::QuotaExceeded { metric: "memories", current: 5, limit: 5 }, -32_004, "quota_exceeded"),
-            (Refusal::Unavailable { retry_after: std::time::Duration::from_secs(2) }, -32_603, "unavailable"),
+            (Refusal::Unavailable { retry_after: std::time::Duration::from_secs(2) }, -32_000, "unavailable"),
         ] {
             let error = protocol_error(&refusal.into(), &request);
             assert_eq!((error.code.0, error.data.unwrap()["error"].as_str()), (number, Some(code)));

@@ -39,6 +39,14 @@ impl Message {
         }
     }
 
+    /// The id to answer a body with, whether it is a message or not.
+    pub(super) fn id_of(parsed: &Result<Self, NoMessage>) -> Value {
+        match parsed {
+            Ok(message) => message.id().clone(),
+            Err(no) => no.id.clone(),
+        }
+    }
+
     /// The id to answer with; `null` for a notification.
     pub(super) fn id(&self) -> &Value {
         &self.body["id"]

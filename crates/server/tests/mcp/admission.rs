@@ -46,6 +46,41 @@ async fn without_a_valid_key_nothing_is_told() {
 }
 
 #[tokio::test]
+async fn who_asks_is_looked_at_before_what_is_asked() {
+    let agent = Agent::new().await;
+    let long = json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": "x".repeat(100_000)}});
+    for (headers, body, id) in [
+        (vec![("content-type", "text/plain")], "hello".to_owned(), Value::Null),
+        (vec![], "{".to_owned(), Value::Null),
+        (vec![("idempotency-key", " ")], r#"{"id":7}"#.to_owned(), json!(7)),
+        (vec![], long.to_string(), Value::Null),
+    ] {
+        let answer = agent.post_raw("eng_live_wrong", &headers, body).await;
+        assert_eq!(rpc_error(&answer, 401)["data"]["error"], "unauthorized", "{headers:?}");
+        assert_eq!(answer.json()["id"], id, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_any_scope_may_ask_what_there_is() {
+    let agent = Agent::new().await;
+    let narrow = json!({"tenant": "default", "scopes": ["search"]});
+    let made = agent.ask_locally(Method::POST, "/api-keys", narrow).await.expect(201);
+    let key = made["key"].as_str().unwrap();
+    for method in ["tools/list", "resources/list", "resources/templates/list", "prompts/list", "ping"] {
+        let answer = agent.bare_as(key, method, json!({})).await;
+        assert!(answer.expect(200)["result"].is_object(), "{method}");
+    }
+    let call = async |tool: &str, arguments: Value| {
+        agent.bare_as(key, "tools/call", json!({"name": tool, "arguments": arguments})).await
+    };
+    let found = call("memory_search", json!({"query": "x"})).await;
+    assert_eq!(found.expect(200)["result"]["isError"], false);
+    let error = rpc_error(&call("memory_get", json!({"id": 1})).await, 200);
+    assert_eq!((&error["code"], &error["data"]["error"]), (&json!(-32_000), &json!("forbidden")));
+}
+
+#[tokio::test]
 async fn a_key_reaches_its_own_tenant_alone() {
     let agent = Agent::new().await;
     let other = agent.another_tenant("other").await;
@@ -61,7 +96,7 @@ async fn a_key_reaches_its_own_tenant_alone() {
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string();
     let wrong = agent.post_raw(&other, &[("x-engram-tenant", "default")], body).await;
     let error = rpc_error(&wrong, 200);
-    assert_eq!((&error["code"], &error["data"]["error"]), (&json!(-32_001), &json!("tenant_mismatch")));
+    assert_eq!((&error["code"], &error["data"]["error"]), (&json!(-32_000), &json!("tenant_mismatch")));
 }
 
 #[tokio::test]
@@ -93,7 +128,7 @@ async fn refusals_have_their_own_numbers() {
         .bare_as(&reader, "tools/call", json!({"name": "memory_create", "arguments": {"content": "x"}}))
         .await;
     let error = rpc_error(&write, 200);
-    assert_eq!((&error["code"], &error["data"]["error"]), (&json!(-32_001), &json!("forbidden")));
+    assert_eq!((&error["code"], &error["data"]["error"]), (&json!(-32_000), &json!("forbidden")));
 
     agent.ask_locally(Method::PATCH, "/tenants/limited", json!({"status": "suspended"})).await.expect(200);
     let suspended = agent.bare_as(&key, "tools/list", json!({})).await;

@@ -121,6 +121,14 @@ async fn the_newest_revision_needs_no_handshake() {
 }
 
 #[tokio::test]
+async fn discovery_without_its_metadata_is_told_what_is_missing() {
+    let agent = Agent::new().await;
+    let error = rpc_error(&agent.bare("server/discover", json!({})).await, 400);
+    assert_eq!(error["code"], -32_602);
+    assert!(error["message"].as_str().unwrap().contains("modelcontextprotocol/protocolVersion"), "{error}");
+}
+
+#[tokio::test]
 async fn what_the_newest_revision_dropped_is_not_found() {
     let agent = Agent::new().await;
     for method in ["initialize", "ping", "no/such/method"] {

@@ -128,7 +128,8 @@ async fn a_known_custom_id_updates() {
     let batch = agent
         .tool("memory_create_batch", json!({"memories": [{"content": "three", "custom_id": "k"}]}))
         .await;
-    assert_eq!(batch["items"], json!([{"id": 1, "version": 3, "workspace": "default", "custom_id": "k"}]));
+    assert_eq!((&batch["items"][0]["id"], &batch["items"][0]["version"]), (&json!(1), &json!(3)));
+    assert_eq!(batch["items"], json!([agent.get("/v1/memories/1").await.expect(200)]), "as REST has it");
 }
 
 #[tokio::test]

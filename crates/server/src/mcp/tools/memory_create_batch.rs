@@ -1,9 +1,9 @@
 //! Stores many memories at once.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tenancy::Operation;
 
-use super::{Answer, Effect, Entry, memory_create};
+use super::{Answer, Effect, Entry, memory_create, to_json};
 use crate::decode;
 use crate::mcp::admitted::Call;
 use crate::mcp::schema;
@@ -20,7 +20,7 @@ pub(super) const TOOL: Entry = Entry {
     operation: Operation::CreateMemoryBatch,
     effect: Effect::Adds,
     arguments,
-    answer,
+    answer: schema::of::<api::MemoryList>,
     call,
 };
 
@@ -30,32 +30,15 @@ fn arguments() -> Value {
     schema
 }
 
-/// The caller has the texts already, so each is answered with what is new about it.
-fn answer() -> Value {
-    let item = json!({
-        "type": "object",
-        "properties": {
-            "id": { "type": "integer" },
-            "version": { "type": "integer", "description": "1 when it is new." },
-            "workspace": { "type": "string" },
-            "custom_id": { "type": ["string", "null"] },
-        },
-        "required": ["id", "version", "workspace", "custom_id"],
-    });
-    json!({ "type": "object", "properties": { "items": { "type": "array", "items": item } }, "required": ["items"] })
-}
-
 fn call<'a>(call: &'a Call<'a>, arguments: Map<String, Value>) -> Answer<'a> {
     Box::pin(async move {
         let arguments = Value::Object(arguments);
         let idempotency = call.idempotency(TOOL.name, &arguments);
         let memories = decode::create_memory_batch(arguments, call.app.clock.now())?;
         let stored = operations::create_memory_batch(call.app, call.pass, memories, idempotency).await?;
-        Ok(stored.map(|stored| json!({ "items": stored.iter().map(brief).collect::<Vec<_>>() })))
+        let shape = |stored: Vec<StoredMemory>| api::MemoryList {
+            items: stored.into_iter().map(|stored| stored.memory).collect(),
+        };
+        Ok(to_json(stored.map(shape)))
     })
-}
-
-fn brief(stored: &StoredMemory) -> Value {
-    let api::Memory { id, version, workspace, custom_id, .. } = &stored.memory;
-    json!({ "id": id, "version": version, "workspace": workspace, "custom_id": custom_id })
 }
