@@ -33,6 +33,30 @@ pub enum Operation {
     DescribeMcp,
     /// Read the tenant's own usage.
     ShowUsage,
+    /// Read the tenant itself: its plan, limits and status.
+    ShowTenant,
+    /// Name the people of the tenant.
+    ListMembers,
+    /// Give a member another role.
+    UpdateMember,
+    /// Remove a member.
+    RemoveMember,
+    /// Invite somebody.
+    CreateInvite,
+    /// Name the invites.
+    ListInvites,
+    /// Take an invite back.
+    RevokeInvite,
+    /// Issue a key.
+    CreateApiKey,
+    /// Name the keys.
+    ListApiKeys,
+    /// Replace a key by another that may do the same.
+    RotateApiKey,
+    /// Revoke a key.
+    RevokeApiKey,
+    /// Read who changed what in the tenant.
+    ShowAuditLog,
 }
 
 /// Operations that draw from one token bucket.
@@ -62,7 +86,7 @@ impl RateClass {
 
 impl Operation {
     /// Every operation there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 26] = [
         Self::CreateMemory,
         Self::CreateMemoryBatch,
         Self::GetMemory,
@@ -77,6 +101,18 @@ impl Operation {
         Self::Stats,
         Self::DescribeMcp,
         Self::ShowUsage,
+        Self::ShowTenant,
+        Self::ListMembers,
+        Self::UpdateMember,
+        Self::RemoveMember,
+        Self::CreateInvite,
+        Self::ListInvites,
+        Self::RevokeInvite,
+        Self::CreateApiKey,
+        Self::ListApiKeys,
+        Self::RotateApiKey,
+        Self::RevokeApiKey,
+        Self::ShowAuditLog,
     ];
 
     /// The operation's name in spans, metrics and usage events.
@@ -96,6 +132,18 @@ impl Operation {
             Self::Stats => "stats",
             Self::DescribeMcp => "describe_mcp",
             Self::ShowUsage => "show_usage",
+            Self::ShowTenant => "show_tenant",
+            Self::ListMembers => "list_members",
+            Self::UpdateMember => "update_member",
+            Self::RemoveMember => "remove_member",
+            Self::CreateInvite => "create_invite",
+            Self::ListInvites => "list_invites",
+            Self::RevokeInvite => "revoke_invite",
+            Self::CreateApiKey => "create_api_key",
+            Self::ListApiKeys => "list_api_keys",
+            Self::RotateApiKey => "rotate_api_key",
+            Self::RevokeApiKey => "revoke_api_key",
+            Self::ShowAuditLog => "show_audit_log",
         }
     }
 
@@ -114,7 +162,19 @@ impl Operation {
             | Self::ListWorkspaces
             | Self::Stats => Some(Scope::MemoriesRead),
             Self::Search => Some(Scope::Search),
-            Self::ShowUsage => Some(Scope::Admin),
+            Self::ShowUsage
+            | Self::ShowTenant
+            | Self::ListMembers
+            | Self::UpdateMember
+            | Self::RemoveMember
+            | Self::CreateInvite
+            | Self::ListInvites
+            | Self::RevokeInvite
+            | Self::CreateApiKey
+            | Self::ListApiKeys
+            | Self::RotateApiKey
+            | Self::RevokeApiKey
+            | Self::ShowAuditLog => Some(Scope::Admin),
             Self::DescribeMcp => None,
         }
     }
@@ -127,14 +187,26 @@ impl Operation {
             | Self::UpdateMemory
             | Self::DeleteMemory
             | Self::DeleteMemoriesByFilter
-            | Self::RevertMemory => RateClass::Write,
+            | Self::RevertMemory
+            | Self::UpdateMember
+            | Self::RemoveMember
+            | Self::CreateInvite
+            | Self::RevokeInvite
+            | Self::CreateApiKey
+            | Self::RotateApiKey
+            | Self::RevokeApiKey => RateClass::Write,
             Self::GetMemory
             | Self::ListMemories
             | Self::MemoryHistory
             | Self::ListWorkspaces
             | Self::Stats
             | Self::DescribeMcp
-            | Self::ShowUsage => RateClass::Read,
+            | Self::ShowUsage
+            | Self::ShowTenant
+            | Self::ListMembers
+            | Self::ListInvites
+            | Self::ListApiKeys
+            | Self::ShowAuditLog => RateClass::Read,
             Self::Search => RateClass::Search,
         }
     }
@@ -158,7 +230,19 @@ impl Operation {
             | Self::ListWorkspaces
             | Self::Stats
             | Self::DescribeMcp
-            | Self::ShowUsage => call,
+            | Self::ShowUsage
+            | Self::ShowTenant
+            | Self::ListMembers
+            | Self::UpdateMember
+            | Self::RemoveMember
+            | Self::CreateInvite
+            | Self::ListInvites
+            | Self::RevokeInvite
+            | Self::CreateApiKey
+            | Self::ListApiKeys
+            | Self::RotateApiKey
+            | Self::RevokeApiKey
+            | Self::ShowAuditLog => call,
         }
     }
 }
@@ -185,10 +269,14 @@ mod tests {
     }
 
     #[test]
-    fn whatever_writes_needs_the_write_scope() {
+    fn whatever_writes_needs_a_scope_that_may() {
         for operation in Operation::ALL {
-            let writes = operation.rate_class() == RateClass::Write;
-            assert_eq!(operation.scope() == Some(Scope::MemoriesWrite), writes, "{operation:?}");
+            let scope = operation.scope();
+            if operation.rate_class() == RateClass::Write {
+                assert!(matches!(scope, Some(Scope::MemoriesWrite | Scope::Admin)), "{operation:?}");
+            } else {
+                assert_ne!(scope, Some(Scope::MemoriesWrite), "{operation:?}");
+            }
         }
     }
 }

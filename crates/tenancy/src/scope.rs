@@ -76,6 +76,9 @@ impl Scopes {
     /// What a key gets unless said: all of the tenant's own scopes but `admin`.
     pub const DEFAULT: Self = Self(7);
 
+    /// Reading and searching, without a trace.
+    pub const READ_ONLY: Self = Self(5);
+
     /// Whether `scope` is in the set.
     pub fn contains(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0
