@@ -19,7 +19,7 @@ pub use lifecycle::{InFlight, Lifecycle};
 pub use start::StartError;
 
 use crate::config::Config;
-use crate::jobs::JobTasks;
+use crate::jobs::{Deletions, JobTasks};
 use crate::telemetry::Telemetry;
 use crate::vectors::Vectors;
 
@@ -47,6 +47,8 @@ pub struct App {
     pub telemetry: Telemetry,
     /// Whether the service wants traffic, and how much there is.
     pub lifecycle: Lifecycle,
+    /// Tenants on their way out.
+    pub deletions: Deletions,
     /// The default tenant and its key; in dev only.
     pub dev: Option<DevAccess>,
     background: Mutex<Background>,
