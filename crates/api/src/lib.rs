@@ -15,7 +15,8 @@ pub use audit_log::{AuditLog, AuditRecord};
 pub use error_code::{ErrorBody, ErrorCode, ErrorDetail};
 pub use keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, RotateApiKey};
 pub use members::{
-    AcceptInvite, AddMember, CreateInvite, CreatedInvite, Invite, InviteList, Member, MemberList, UpdateMember,
+    AcceptInvite, AddMember, CreateInvite, CreatedInvite, Invite, InviteList, Member, MemberList,
+    UpdateMember,
 };
 pub use memories::{
     CreateMemory, CreateMemoryBatch, DeleteMemories, DeletedMemories, Memory, MemoryHistory, MemoryList,

@@ -82,8 +82,7 @@ impl Deed {
         match self {
             Self::Create { role, email, expires, tenant: _ } => {
                 let expires_in_s = expires.map(|text| seconds("--expires", &text)).transpose()?;
-                let wanted =
-                    CreateInvite { tenant: None, email, role: role.word().to_owned(), expires_in_s };
+                let wanted = CreateInvite { tenant: None, email, role: role.word().to_owned(), expires_in_s };
                 let made: CreatedInvite = door.post("/invites", &wanted).await?;
                 if format == Format::Json {
                     return terminal::json(&made);

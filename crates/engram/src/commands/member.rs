@@ -136,9 +136,7 @@ impl Deed {
             Self::Remove { user_id, tenant: _ } => {
                 door.delete(&path_of(&user_id)).await?;
                 match format {
-                    Format::Json => {
-                        terminal::json(&serde_json::json!({"user_id": user_id, "removed": true}))
-                    }
+                    Format::Json => terminal::json(&serde_json::json!({"user_id": user_id, "removed": true})),
                     Format::People => {
                         terminal::line(format!("{user_id} is no member any more"));
                         Ok(())

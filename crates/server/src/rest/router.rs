@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    api_keys, audit_log, docs_page, invites, members, memories, openapi, plans, search, service, stats, tenants,
-    usage, workspaces,
+    api_keys, audit_log, docs_page, invites, members, memories, openapi, plans, search, service, stats,
+    tenants, usage, workspaces,
 };
 use crate::app::App;
 use crate::edge::{self, Arrival};

@@ -75,7 +75,10 @@ async fn a_tenant_is_shown_to_its_own_admins_and_to_operators() {
         .await
         .expect_error(403, "tenant_mismatch");
     house.ask_locally(Method::GET, "/tenants/other", Value::Null).await.expect(200);
-    house.ask_locally(Method::GET, "/tenants/nobody", Value::Null).await.expect_error(404, "tenant_not_found");
+    house
+        .ask_locally(Method::GET, "/tenants/nobody", Value::Null)
+        .await
+        .expect_error(404, "tenant_not_found");
     house.ask_locally(Method::GET, "/tenants/No%20Slug", Value::Null).await.expect_problems(&["slug"]);
 }
 
@@ -95,7 +98,10 @@ async fn a_tenant_is_deleted_by_operators_and_owners_only() {
         .await
         .expect_error(404, "not_found");
     house.ask_locally(Method::DELETE, "/tenants/acme", Value::Null).await.expect(202);
-    house.ask_locally(Method::DELETE, "/tenants/acme", Value::Null).await.expect_error(404, "tenant_not_found");
+    house
+        .ask_locally(Method::DELETE, "/tenants/acme", Value::Null)
+        .await
+        .expect_error(404, "tenant_not_found");
 }
 
 #[tokio::test]
@@ -106,7 +112,12 @@ async fn a_deletion_goes_on_after_a_crash_and_keeps_what_was_noted() {
     let slug = Slug::parse("acme").unwrap();
     let deletion = house.app.control.delete_tenant(&slug, &Actor::local()).await.unwrap();
     let counted = json!({"files": 7, "bytes": 8, "memories": 9});
-    house.app.control.note_deletion_step(&deletion.tenant_id, "count_contents", counted.clone()).await.unwrap();
+    house
+        .app
+        .control
+        .note_deletion_step(&deletion.tenant_id, "count_contents", counted.clone())
+        .await
+        .unwrap();
     house.app.shutdown().await;
     let again = App::open(house.app.config.clone()).await.unwrap();
     let house = House { router: again.router(), app: again, ..house };

@@ -23,7 +23,8 @@ async fn an_operator_reads_what_every_tenant_used() {
     assert_eq!((one["items"].as_array().unwrap().len(), &one["items"][0]["tenant"]), (1, &json!("other")));
     let first = ask("/usage?limit=1").await.expect(200);
     let cursor = first["next_cursor"].as_str().unwrap();
-    let second = house.ask_locally(Method::GET, &format!("/usage?limit=1&cursor={cursor}"), Value::Null).await;
+    let second =
+        house.ask_locally(Method::GET, &format!("/usage?limit=1&cursor={cursor}"), Value::Null).await;
     let second = second.expect(200);
     assert_ne!(first["items"], second["items"]);
     assert_eq!(second["next_cursor"], Value::Null);

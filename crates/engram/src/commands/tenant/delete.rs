@@ -18,8 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Deletes the tenant at `path`, and waits a while for what it stored to be gone.
 pub(super) async fn delete(door: &Door, format: Format, path: &str) -> Result<(), Failure> {
     let answer = door.delete(path).await?.unwrap_or_default();
-    let mut deletion: Deletion = serde_json::from_value(answer)
-        .map_err(|error| Failure::refused(format!("the tenant is deleted, but the answer is odd: {error}")))?;
+    let mut deletion: Deletion = serde_json::from_value(answer).map_err(|error| {
+        Failure::refused(format!("the tenant is deleted, but the answer is odd: {error}"))
+    })?;
     let begun = Instant::now();
     let progress = format!("/tenants/{}/deletion", deletion.tenant_id);
     while deletion.finished_at.is_none() && begun.elapsed() < WAIT {

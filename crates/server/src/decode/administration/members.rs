@@ -127,7 +127,10 @@ fn email(fields: &mut Fields<'_>) -> Option<String> {
     if plain && whole && email.len() <= EMAIL_BYTES_MAX {
         return Some(email);
     }
-    fields.refuse("email", format!("must be an address such as anna@example.com of at most {EMAIL_BYTES_MAX} bytes"));
+    fields.refuse(
+        "email",
+        format!("must be an address such as anna@example.com of at most {EMAIL_BYTES_MAX} bytes"),
+    );
     None
 }
 

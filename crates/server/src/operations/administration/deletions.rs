@@ -49,7 +49,11 @@ async fn last_deleted(app: &App, named: &str) -> Result<Option<TenantId>, Failur
     let slug = Slug::parse(named).map_err(|error| Failure::field("slug", error.to_string()))?;
     let deleted = app.control.list_tenants().await?.into_iter();
     let deleted = deleted.filter(|tenant| tenant.slug == slug && tenant.status == TenantStatus::Deleted);
-    Ok(deleted.map(|tenant| (tenant.created_at, tenant.id)).collect::<BTreeMap<_, _>>().pop_last().map(|(_, id)| id))
+    Ok(deleted
+        .map(|tenant| (tenant.created_at, tenant.id))
+        .collect::<BTreeMap<_, _>>()
+        .pop_last()
+        .map(|(_, id)| id))
 }
 
 fn deletion_to_wire(deletion: Deletion) -> api::Deletion {

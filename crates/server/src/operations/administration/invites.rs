@@ -45,9 +45,7 @@ pub async fn create_invite(
 pub async fn list_invites(app: &App, pass: &Pass) -> Result<api::InviteList, Failure> {
     let now = app.clock.now();
     let invites = app.control.list_invites(pass.tenant()).await?.into_iter();
-    Ok(api::InviteList {
-        items: invites.map(|invite| invite_to_wire(invite, pass.slug(), now)).collect(),
-    })
+    Ok(api::InviteList { items: invites.map(|invite| invite_to_wire(invite, pass.slug(), now)).collect() })
 }
 
 /// Refuses an invite from now on.

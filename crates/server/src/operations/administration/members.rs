@@ -31,12 +31,8 @@ pub async fn add_member(
     input: MemberInput,
 ) -> Result<api::Member, Failure> {
     let tenant = tenant_named(app, tenant).await?;
-    let new = NewMember {
-        tenant_id: tenant.id,
-        user_id: input.user_id,
-        email: input.email,
-        role: input.role,
-    };
+    let new =
+        NewMember { tenant_id: tenant.id, user_id: input.user_id, email: input.email, role: input.role };
     let member = app.control.add_member(new, &by.actor()).await?;
     Ok(member_to_wire(member, &tenant.slug))
 }
@@ -84,7 +80,5 @@ pub(super) fn member_to_wire(member: Member, tenant: &Slug) -> api::Member {
 
 async fn member_of(app: &App, pass: &Pass, user_id: &str) -> Result<Member, Failure> {
     let member = app.control.membership(pass.tenant(), user_id).await?;
-    member.ok_or_else(|| {
-        Failure::Coded(ErrorCode::NotFound, format!("the tenant has no member {user_id:?}"))
-    })
+    member.ok_or_else(|| Failure::Coded(ErrorCode::NotFound, format!("the tenant has no member {user_id:?}")))
 }

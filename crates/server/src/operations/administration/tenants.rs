@@ -111,7 +111,10 @@ fn page(tenants: Vec<(Tenant, Option<String>)>, query: &TenantQuery) -> api::Ten
     let last = items.last().map(|(tenant, _)| tenants_cursor(&tenant.slug, &tenant.id));
     api::TenantList {
         next_cursor: rest.next().and(last),
-        items: items.into_iter().map(|(tenant, role)| api::Tenant { role, ..tenant_to_wire(tenant) }).collect(),
+        items: items
+            .into_iter()
+            .map(|(tenant, role)| api::Tenant { role, ..tenant_to_wire(tenant) })
+            .collect(),
     }
 }
 

@@ -26,7 +26,8 @@ pub async fn report_usage(
     };
     // Ids are UUIDv7: their order is that of creation, and no tenant slips between two pages.
     tenants.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut rest = tenants.into_iter().filter(|tenant| query.after.as_ref().is_none_or(|after| tenant.id > *after));
+    let mut rest =
+        tenants.into_iter().filter(|tenant| query.after.as_ref().is_none_or(|after| tenant.id > *after));
     let page: Vec<_> = rest.by_ref().take(query.limit).collect();
     let next_cursor = rest.next().and(page.last().map(|tenant| tenant.id.to_string()));
     let mut items = Vec::new();
@@ -36,7 +37,11 @@ pub async fn report_usage(
     Ok(api::UsageReport { from: query.from.to_string(), to: query.to.to_string(), items, next_cursor })
 }
 
-async fn days_of(app: &App, tenant: &Tenant, query: &UsageQuery) -> Result<Vec<api::TenantUsageDay>, Failure> {
+async fn days_of(
+    app: &App,
+    tenant: &Tenant,
+    query: &UsageQuery,
+) -> Result<Vec<api::TenantUsageDay>, Failure> {
     let days = app.control.usage_by_day(&tenant.id, query.from, query.to).await?.into_iter();
     let row = |day: control::UsageDay| api::TenantUsageDay {
         tenant_id: tenant.id.to_string(),
