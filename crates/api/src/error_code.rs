@@ -55,7 +55,7 @@ error_codes! {
     IdempotencyKeyReused, "idempotency_key_reused", 409, "The Idempotency-Key was used before with another body.";
     Conflict, "conflict", 409, "The name is taken.";
     LastOwner, "last_owner", 409, "A tenant keeps at least one owner; make somebody else an owner first.";
-    InviteSpent, "invite_spent", 409, "The invitation is expired, revoked or accepted already; ask for another one.";
+    InviteSpent, "invite_spent", 409, "The invite has expired, was accepted or was taken back; ask for another.";
     BodyTooLarge, "body_too_large", 413, "The body is larger than the service takes.";
     UnsupportedMediaType, "unsupported_media_type", 415, "The body must be sent as application/json.";
     RateLimited, "rate_limited", 429, "Too many requests; wait `retry_after` seconds.";

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::json;
+use serde_json::{Value, json};
 use tenancy::{RequestId, Scopes, TenantId};
 
 use crate::database::WriteTransaction;
 use crate::rows::{is_taken, parsed, timestamp, timestamp_or_null};
-use crate::{Actor, Change, Control, ControlError};
+use crate::{Actor, Change, Control, ControlError, tenants};
 
 /// Longest name of a key, in bytes.
 const KEY_NAME_BYTES_MAX: usize = 200;
@@ -61,6 +61,8 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
     /// When it last opened the door, within a minute.
     pub last_used_at: Option<Timestamp>,
+    /// The id of the key that takes its place.
+    pub rotated_to: Option<String>,
 }
 
 /// A key with what proves it.
@@ -81,36 +83,93 @@ impl Control {
     /// [`ControlError::Conflict`] when the prefix is taken (make another key), [`ControlError::NotFound`] when the
     /// tenant does not exist or is deleted, [`ControlError::Invalid`] for a long name, [`ControlError::Unavailable`].
     pub async fn insert_api_key(&self, new: NewApiKey, by: &Actor) -> Result<ApiKey, ControlError> {
-        if new.name.len() > KEY_NAME_BYTES_MAX {
-            return Err(ControlError::Invalid(format!(
-                "a key's name has at most {KEY_NAME_BYTES_MAX} bytes"
-            )));
-        }
+        new.check()?;
         let by = by.clone();
         self.write(move |deed| {
-            let key = ApiKey {
-                id: format!("key_{}", RequestId::at(deed.now()).as_uuid().simple()),
-                owner: new.owner,
-                prefix: new.prefix,
-                scopes: new.scopes,
-                name: new.name,
-                created_at: deed.now(),
-                expires_at: new.expires_at,
-                revoked_at: None,
-                last_used_at: None,
-            };
-            require_owner(deed, &key.owner)?;
-            insert(deed.tx(), &key, &new.hash, new.pepper_version)?;
-            let details = json!({
-                "tenant": tenant_id(&key.owner),
-                "prefix": key.prefix,
-                "scopes": key.scopes.to_string(),
-                "name": key.name,
-                "expires_at": key.expires_at,
-            });
-            let change = Change::ApiKey { prefix: key.prefix.clone() };
-            deed.note(&by, "create_api_key", &key.id, &details, change)?;
+            require_owner(deed, &new.owner)?;
+            let key = issue(deed, new)?;
+            note(deed, &by, "create_api_key", &key, &created(&key))?;
             Ok(key)
+        })
+        .await
+    }
+
+    /// Puts a new key of the same owner in the place of an old one, which is refused from `old_expires_at` on, or
+    /// from its own expiry if that is earlier.
+    ///
+    /// # Errors
+    /// [`ControlError::NotFound`] for an unknown key, [`ControlError::Conflict`] when the old one is revoked, expired
+    /// or rotated already, or the prefix is taken; [`ControlError::Invalid`], [`ControlError::Unavailable`].
+    pub async fn rotate_api_key(
+        &self,
+        id: &str,
+        new: NewApiKey,
+        old_expires_at: Timestamp,
+        by: &Actor,
+    ) -> Result<ApiKey, ControlError> {
+        new.check()?;
+        let (id, by) = (id.to_owned(), by.clone());
+        self.write(move |deed| {
+            let old = by_id(deed.tx(), &id)?;
+            if old.owner != new.owner {
+                return Err(ControlError::Invalid("a key is rotated for its own owner".to_owned()));
+            }
+            let expired = old.expires_at.is_some_and(|expiry| expiry <= deed.now());
+            if old.revoked_at.is_some() || expired || old.rotated_to.is_some() {
+                return Err(ControlError::Conflict { what: "successor of key", name: id });
+            }
+            require_owner(deed, &new.owner)?;
+            let key = issue(deed, new)?;
+            let until = old.expires_at.map_or(old_expires_at, |expiry| expiry.min(old_expires_at));
+            deed.tx()
+                .prepare_cached("UPDATE api_keys SET expires_at = ?2, rotated_to = ?3 WHERE id = ?1")?
+                .execute(params![old.id, until.as_millisecond(), key.id])?;
+            let details = json!({ "rotated_to": key.id, "prefix": old.prefix, "expires_at": until });
+            note(deed, &by, "rotate_api_key", &old, &details)?;
+            note(deed, &by, "create_api_key", &key, &created(&key))?;
+            Ok(key)
+        })
+        .await
+    }
+
+    /// Replaces the hash of a key by one with a newer pepper, unless somebody else has already. The key stays the
+    /// same, so the audit log says nothing of it. Returns whether it was replaced.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    pub async fn rehash_api_key(
+        &self,
+        id: &str,
+        old_pepper_version: u32,
+        hash: [u8; 32],
+        pepper_version: u32,
+    ) -> Result<bool, ControlError> {
+        let id = id.to_owned();
+        self.write(move |deed| {
+            let replaced = deed
+                .tx()
+                .prepare_cached(
+                    "UPDATE api_keys SET hash = ?3, pepper_version = ?4 WHERE id = ?1 AND pepper_version = ?2",
+                )?
+                .execute(params![id, old_pepper_version, hash, pepper_version])?;
+            if replaced == 1 {
+                deed.tell(Change::ApiKey { prefix: by_id(deed.tx(), &id)?.prefix });
+            }
+            Ok(replaced == 1)
+        })
+        .await
+    }
+
+    /// One key, revoked or not.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    pub async fn api_key(&self, id: &str) -> Result<Option<ApiKey>, ControlError> {
+        let id = id.to_owned();
+        self.read(move |reader| match by_id(reader, &id) {
+            Ok(key) => Ok(Some(key)),
+            Err(ControlError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
         })
         .await
     }
@@ -161,21 +220,15 @@ impl Control {
     pub async fn revoke_api_key(&self, id: &str, by: &Actor) -> Result<ApiKey, ControlError> {
         let (id, by) = (id.to_owned(), by.clone());
         self.write(move |deed| {
-            let key = deed
-                .tx()
-                .prepare_cached("SELECT * FROM api_keys WHERE id = ?1")?
-                .query_row([&id], api_key)
-                .optional()?
-                .ok_or(ControlError::NotFound { what: "key", name: id })?;
+            let key = by_id(deed.tx(), &id)?;
             if key.revoked_at.is_some() {
                 return Ok(key);
             }
             deed.tx()
                 .prepare_cached("UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1")?
                 .execute(params![key.id, deed.now().as_millisecond()])?;
-            let change = Change::ApiKey { prefix: key.prefix.clone() };
             let details = json!({ "tenant": tenant_id(&key.owner), "prefix": key.prefix });
-            deed.note(&by, "revoke_api_key", &key.id, &details, change)?;
+            note(deed, &by, "revoke_api_key", &key, &details)?;
             Ok(ApiKey { revoked_at: Some(deed.now()), ..key })
         })
         .await
@@ -200,16 +253,69 @@ impl Control {
     }
 }
 
+impl NewApiKey {
+    fn check(&self) -> Result<(), ControlError> {
+        if self.name.len() <= KEY_NAME_BYTES_MAX {
+            return Ok(());
+        }
+        Err(ControlError::Invalid(format!("a key's name has at most {KEY_NAME_BYTES_MAX} bytes")))
+    }
+}
+
+fn issue(deed: &WriteTransaction<'_>, new: NewApiKey) -> Result<ApiKey, ControlError> {
+    let key = ApiKey {
+        id: format!("key_{}", RequestId::at(deed.now()).as_uuid().simple()),
+        owner: new.owner,
+        prefix: new.prefix,
+        scopes: new.scopes,
+        name: new.name,
+        created_at: deed.now(),
+        expires_at: new.expires_at,
+        revoked_at: None,
+        last_used_at: None,
+        rotated_to: None,
+    };
+    insert(deed.tx(), &key, &new.hash, new.pepper_version)?;
+    Ok(key)
+}
+
+fn created(key: &ApiKey) -> Value {
+    json!({
+        "tenant": tenant_id(&key.owner),
+        "prefix": key.prefix,
+        "scopes": key.scopes.to_string(),
+        "name": key.name,
+        "expires_at": key.expires_at,
+    })
+}
+
+/// Writes the audit row of a key's change, and tells followers.
+fn note(
+    deed: &WriteTransaction<'_>,
+    by: &Actor,
+    action: &'static str,
+    key: &ApiKey,
+    details: &Value,
+) -> Result<(), ControlError> {
+    let change = Change::ApiKey { prefix: key.prefix.clone() };
+    match &key.owner {
+        KeyOwner::Tenant(tenant) => deed.note_for(tenant, by, action, &key.id, details, Some(change)),
+        KeyOwner::Operator => deed.note(by, action, &key.id, details, change),
+    }
+}
+
+fn by_id(connection: &Connection, id: &str) -> Result<ApiKey, ControlError> {
+    connection
+        .prepare_cached("SELECT * FROM api_keys WHERE id = ?1")?
+        .query_row([id], api_key)
+        .optional()?
+        .ok_or_else(|| ControlError::NotFound { what: "key", name: id.to_owned() })
+}
+
 fn require_owner(deed: &WriteTransaction<'_>, owner: &KeyOwner) -> Result<(), ControlError> {
-    let KeyOwner::Tenant(tenant) = owner else { return Ok(()) };
-    let known: bool = deed
-        .tx()
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND status <> 'deleted')")?
-        .query_row([tenant.as_str()], |row| row.get(0))?;
-    if known {
-        Ok(())
-    } else {
-        Err(ControlError::NotFound { what: "tenant", name: tenant.as_str().to_owned() })
+    match owner {
+        KeyOwner::Tenant(tenant) => tenants::require(deed, tenant),
+        KeyOwner::Operator => Ok(()),
     }
 }
 
@@ -261,5 +367,6 @@ fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         expires_at: timestamp_or_null(row, "expires_at")?,
         revoked_at: timestamp_or_null(row, "revoked_at")?,
         last_used_at: timestamp_or_null(row, "last_used_at")?,
+        rotated_to: row.get("rotated_to")?,
     })
 }

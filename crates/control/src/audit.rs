@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
+use tenancy::TenantId;
+
 use crate::rows::{parsed, timestamp};
 use crate::{Control, ControlError};
 
@@ -15,6 +17,17 @@ pub struct Actor {
     origin: Option<String>,
 }
 
+/// Which rows of the audit log to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Those of one tenant; of the whole installation when `None`.
+    pub tenant: Option<TenantId>,
+    /// Those older than the row with this id.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
 /// One row of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
@@ -22,6 +35,8 @@ pub struct AuditRecord {
     pub id: i64,
     /// When the change was made.
     pub occurred_at: Timestamp,
+    /// The tenant it was a change of; `None` for the installation's own.
+    pub tenant: Option<TenantId>,
     /// Who made it, as [`Actor`] prints.
     pub actor: String,
     /// The address it came from, when it came over a network.
@@ -50,28 +65,40 @@ impl Actor {
         Self { name: format!("key:{key_id}"), origin: None }
     }
 
+    /// A person, by the `sub` of their token.
+    pub fn user(user_id: &str) -> Self {
+        Self { name: format!("user:{user_id}"), origin: None }
+    }
+
     /// The same actor, calling from an address.
     #[must_use]
     pub fn from_address(self, address: impl fmt::Display) -> Self {
         Self { origin: Some(address.to_string()), ..self }
     }
 
-    /// The actor's name: `system`, `local` or `key:<id>`.
+    /// The actor's name: `system`, `local`, `key:<id>` or `user:<id>`.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
 impl Control {
-    /// The newest `limit` rows of the audit log, newest first.
+    /// Rows of the audit log, newest first.
     ///
     /// # Errors
     /// [`ControlError::Unavailable`].
-    pub async fn audit_log(&self, limit: usize) -> Result<Vec<AuditRecord>, ControlError> {
+    pub async fn audit_log(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, ControlError> {
         self.read(move |reader| {
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut newest = reader.prepare_cached("SELECT * FROM audit_log ORDER BY id DESC LIMIT ?1")?;
-            let records = newest.query_map([limit], audit_record)?.collect::<rusqlite::Result<_>>()?;
+            let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+            let before = query.before.unwrap_or(i64::MAX);
+            let tenant = query.tenant.as_ref().map(TenantId::as_str);
+            let mut newest = reader.prepare_cached(
+                "SELECT * FROM audit_log WHERE id < ?1 AND (?2 IS NULL OR tenant_id = ?2)
+                 ORDER BY id DESC LIMIT ?3",
+            )?;
+            let records = newest
+                .query_map(params![before, tenant, limit], audit_record)?
+                .collect::<rusqlite::Result<_>>()?;
             Ok(records)
         })
         .await
@@ -81,16 +108,25 @@ impl Control {
 pub(crate) fn insert(
     tx: &Connection,
     now: Timestamp,
+    tenant: Option<&TenantId>,
     by: &Actor,
     action: &'static str,
     target: &str,
     details: &serde_json::Value,
 ) -> Result<(), ControlError> {
     tx.prepare_cached(
-        "INSERT INTO audit_log (occurred_at, actor, origin, action, target, details)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO audit_log (occurred_at, tenant_id, actor, origin, action, target, details)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
-    .execute(params![now.as_millisecond(), by.name, by.origin, action, target, details.to_string()])?;
+    .execute(params![
+        now.as_millisecond(),
+        tenant.map(TenantId::as_str),
+        by.name,
+        by.origin,
+        action,
+        target,
+        details.to_string(),
+    ])?;
     Ok(())
 }
 
@@ -98,6 +134,10 @@ fn audit_record(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
     Ok(AuditRecord {
         id: row.get("id")?,
         occurred_at: timestamp(row, "occurred_at")?,
+        tenant: match row.get::<_, Option<String>>("tenant_id")? {
+            Some(_) => Some(parsed(row, "tenant_id", |text: String| TenantId::parse(&text))?),
+            None => None,
+        },
         actor: row.get("actor")?,
         origin: row.get("origin")?,
         action: row.get("action")?,

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
-use tenancy::Environment;
+use tenancy::{Environment, TenantId};
 use tokio::sync::Semaphore;
 
 use crate::audit::{self, Actor};
@@ -29,7 +29,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection; there are fewer in the crate.
 const STATEMENTS_MAX: usize = 64;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_control_plane.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_control_plane.sql"),
+    include_str!("migrations/0002_people_and_deletions.sql"),
+];
 
 pub(crate) struct Database {
     shared: Arc<Shared>,
@@ -134,8 +137,29 @@ impl WriteTransaction<'_> {
         details: &serde_json::Value,
         change: Change,
     ) -> Result<(), ControlError> {
-        audit::insert(&self.tx, self.now, by, action, target, details)?;
+        audit::insert(&self.tx, self.now, None, by, action, target, details)?;
         self.changes.borrow_mut().push(change);
+        Ok(())
+    }
+
+    /// Tells followers of something that is no change of state.
+    pub(crate) fn tell(&self, change: Change) {
+        self.changes.borrow_mut().push(change);
+    }
+
+    /// The same for a change of one tenant, whose own people may read of it; `None` where nobody caches what
+    /// has changed.
+    pub(crate) fn note_for(
+        &self,
+        tenant: &TenantId,
+        by: &Actor,
+        action: &'static str,
+        target: &str,
+        details: &serde_json::Value,
+        change: Option<Change>,
+    ) -> Result<(), ControlError> {
+        audit::insert(&self.tx, self.now, Some(tenant), by, action, target, details)?;
+        self.changes.borrow_mut().extend(change);
         Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use tenancy::Environment;
 
+use crate::Spent;
+
 /// What went wrong; the text of every variant but [`Unavailable`](Self::Unavailable) is safe to show.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -20,6 +22,15 @@ pub enum ControlError {
         what: &'static str,
         /// The name that was asked for.
         name: String,
+    },
+    /// A tenant must keep an owner; make somebody else one first.
+    #[error("this is the tenant's last owner; make somebody else an owner first")]
+    LastOwner,
+    /// The invite opens nothing any more; ask for another.
+    #[error("this invite is {}; ask for another", .why.as_str())]
+    InviteSpent {
+        /// What became of it.
+        why: Spent,
     },
     /// The value breaks a rule of the control plane.
     #[error("{0}")]

@@ -8,7 +8,10 @@ mod api_keys;
 mod audit;
 mod changes;
 mod database;
+mod deletions;
 mod error;
+mod invites;
+mod members;
 mod plans;
 mod rows;
 mod tenants;
@@ -21,11 +24,14 @@ use stdx::clock::SharedClock;
 use tenancy::Environment;
 
 pub use api_keys::{ApiKey, KeyOwner, NewApiKey, StoredApiKey};
-pub use audit::{Actor, AuditRecord};
+pub use audit::{Actor, AuditQuery, AuditRecord};
 pub use changes::{Change, Changes};
+pub use deletions::Deletion;
 pub use error::ControlError;
+pub use invites::{Invite, NewInvite, Spent};
+pub use members::{Member, NewMember};
 pub use plans::Plan;
-pub use tenants::{NewTenant, TenantWithLimits};
+pub use tenants::{NewOwner, NewTenant, TenantWithLimits};
 pub use usage::{Conflict, Recorded, UsageDay};
 
 use changes::Feed;

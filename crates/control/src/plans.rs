@@ -153,6 +153,6 @@ fn assign(
         .execute(params![tenant.id.as_str(), plan.as_str()])?;
     let change = Change::Tenant { id: tenant.id.clone(), slug: tenant.slug.clone() };
     let details = json!({ "from": tenant.plan.as_str(), "to": plan.as_str() });
-    deed.note(by, "set_tenant_plan", tenant.id.as_str(), &details, change)?;
+    deed.note_for(&tenant.id, by, "set_tenant_plan", tenant.id.as_str(), &details, Some(change))?;
     Ok(Tenant { plan, ..tenant })
 }

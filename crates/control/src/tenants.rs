@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
-use tenancy::{Limits, PlanName, RequestId, Slug, Tenant, TenantId, TenantKind, TenantStatus};
+use tenancy::{Limits, PlanName, RequestId, Role, Slug, Tenant, TenantId, TenantKind, TenantStatus};
 
+use crate::database::WriteTransaction;
 use crate::rows::{is_taken, parsed, timestamp, word};
-use crate::{Actor, Change, Control, ControlError, plans};
+use crate::{Actor, Change, Control, ControlError, NewMember, members, plans};
 
 const COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.kind, t.plan, t.created_at";
 /// Longest name of a tenant, in bytes.
@@ -22,6 +23,17 @@ pub struct NewTenant {
     pub kind: TenantKind,
     /// The plan whose limits apply.
     pub plan: PlanName,
+    /// Its first member, when a person signs up.
+    pub owner: Option<NewOwner>,
+}
+
+/// The person who owns a new tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOwner {
+    /// The `sub` of their tokens.
+    pub user_id: String,
+    /// Their address, if it is known.
+    pub email: Option<String>,
 }
 
 /// A tenant and what its plan allows, read together.
@@ -64,7 +76,12 @@ impl Control {
                 "plan": tenant.plan.as_str(),
             });
             let change = Change::Tenant { id: tenant.id.clone(), slug: tenant.slug.clone() };
-            deed.note(&by, "create_tenant", tenant.id.as_str(), &details, change)?;
+            deed.note_for(&tenant.id, &by, "create_tenant", tenant.id.as_str(), &details, Some(change))?;
+            if let Some(NewOwner { user_id, email }) = new.owner {
+                let owner = NewMember { tenant_id: tenant.id.clone(), user_id, email, role: Role::Owner };
+                owner.check()?;
+                members::add(deed, owner, &by)?;
+            }
             Ok(tenant)
         })
         .await
@@ -121,8 +138,8 @@ impl Control {
         .await
     }
 
-    /// Suspends, resumes or deletes a tenant; running gateways follow at once. Deleting is for ever, and revokes
-    /// the tenant's keys.
+    /// Suspends or resumes a tenant; running gateways follow at once. Deleting is
+    /// [`delete_tenant`](Self::delete_tenant).
     ///
     /// # Errors
     /// [`ControlError::NotFound`] when no tenant that is not deleted has that slug; [`ControlError::Unavailable`].
@@ -132,6 +149,9 @@ impl Control {
         status: TenantStatus,
         by: &Actor,
     ) -> Result<Tenant, ControlError> {
+        if status == TenantStatus::Deleted {
+            return Err(ControlError::Invalid("a tenant is deleted, not given a status".to_owned()));
+        }
         let (slug, by) = (slug.clone(), by.clone());
         self.write(move |deed| {
             let tenant = by_slug(deed.tx(), &slug)?;
@@ -141,20 +161,22 @@ impl Control {
             deed.tx()
                 .prepare_cached("UPDATE tenants SET status = ?2 WHERE id = ?1")?
                 .execute([tenant.id.as_str(), status.as_str()])?;
-            if status == TenantStatus::Deleted {
-                deed.tx()
-                    .prepare_cached(
-                        "UPDATE api_keys SET revoked_at = ?2 WHERE tenant_id = ?1 AND revoked_at IS NULL",
-                    )?
-                    .execute(params![tenant.id.as_str(), deed.now().as_millisecond()])?;
-            }
             let details = json!({ "from": tenant.status.as_str(), "to": status.as_str() });
             let change = Change::Tenant { id: tenant.id.clone(), slug: tenant.slug.clone() };
-            deed.note(&by, "set_tenant_status", tenant.id.as_str(), &details, change)?;
+            deed.note_for(&tenant.id, &by, "set_tenant_status", tenant.id.as_str(), &details, Some(change))?;
             Ok(Tenant { status, ..tenant })
         })
         .await
     }
+}
+
+/// Fails with [`ControlError::NotFound`] when there is no such tenant, or it is deleted.
+pub(crate) fn require(deed: &WriteTransaction<'_>, id: &TenantId) -> Result<(), ControlError> {
+    let known: bool = deed
+        .tx()
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND status <> 'deleted')")?
+        .query_row([id.as_str()], |row| row.get(0))?;
+    if known { Ok(()) } else { Err(ControlError::NotFound { what: "tenant", name: id.as_str().to_owned() }) }
 }
 
 /// The tenant of that slug, or [`ControlError::NotFound`].

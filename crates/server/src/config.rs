@@ -14,7 +14,7 @@ mod telemetry;
 
 pub use embedding::{EmbeddingProvider, EmbeddingSettings};
 pub use limits::{Enforcement, RequestLimits};
-pub use service::{ServiceSettings, default_data_dir};
+pub use service::{ServiceSettings, SignUp, default_data_dir};
 pub use setting::Setting;
 pub use sources::{ConfigError, Sources};
 pub use storage::StorageSettings;

@@ -1,13 +1,15 @@
 //! What every control plane must do, whatever it is stored in.
 
+mod deletions;
 mod files;
 mod keys;
 mod ledger;
+mod people;
 mod tenants;
 
 use std::sync::Arc;
 
-use control::{Actor, Change, Changes, Control, NewTenant};
+use control::{Actor, AuditQuery, AuditRecord, Change, Changes, Control, NewTenant};
 use jiff::Timestamp;
 use stdx::clock::ManualClock;
 use tempfile::TempDir;
@@ -37,12 +39,18 @@ impl Plane {
             name: name.to_owned(),
             kind: TenantKind::Live,
             plan: PlanName::new("free"),
+            owner: None,
         };
         self.control.create_tenant(new, &Actor::system()).await.unwrap()
     }
 
+    /// The audit log, newest first.
+    async fn log(&self) -> Vec<AuditRecord> {
+        self.control.audit_log(AuditQuery { limit: 100, ..AuditQuery::default() }).await.unwrap()
+    }
+
     async fn audited(&self) -> Vec<String> {
-        let mut log = self.control.audit_log(100).await.unwrap();
+        let mut log = self.log().await;
         log.reverse();
         log.into_iter().map(|r| format!("{} {} {}", r.actor, r.action, r.details)).collect()
     }

@@ -15,11 +15,12 @@ async fn a_slug_belongs_to_one_tenant_until_it_is_deleted() {
         name: "Acme again".to_owned(),
         kind: TenantKind::Test,
         plan: PlanName::new("unlimited"),
+        owner: None,
     };
     let error = plane.control.create_tenant(new.clone(), &by).await.unwrap_err();
     assert_eq!(error.to_string(), "tenant \"acme\" exists already");
 
-    plane.control.set_tenant_status(&first.slug, TenantStatus::Deleted, &by).await.unwrap();
+    plane.control.delete_tenant(&first.slug, &by).await.unwrap();
     assert_eq!(plane.control.tenant_by_slug(&first.slug).await.unwrap(), None);
     let second = plane.control.create_tenant(new, &by).await.unwrap();
     assert_ne!(first.id, second.id);
@@ -37,6 +38,7 @@ async fn what_is_missing_or_malformed_is_named() {
         name: name.to_owned(),
         kind: TenantKind::Live,
         plan: PlanName::new(plan),
+        owner: None,
     };
     let error = plane.control.create_tenant(new("Acme", "gold"), &by).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no plan \"gold\"");
@@ -67,7 +69,7 @@ async fn every_change_is_audited_and_told_and_a_change_to_the_same_is_neither() 
             r#"key:key_1 set_tenant_status {"from":"suspended","to":"active"}"#,
         ]
     );
-    assert_eq!(plane.control.audit_log(1).await.unwrap()[0].origin.as_deref(), Some("192.0.2.7"));
+    assert_eq!(plane.log().await[0].origin.as_deref(), Some("192.0.2.7"));
     let told = Change::Tenant { id: tenant.id, slug: tenant.slug };
     assert_eq!(taken(&mut changes), vec![told; 3]);
     assert_eq!(plane.control.revision(), before + 3);

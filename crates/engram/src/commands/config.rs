@@ -76,6 +76,7 @@ fn effective(config: &Config) -> Vec<(&'static str, Option<String>)> {
         ("listen", Some(service.listen.to_string())),
         ("data_dir", Some(service.data_dir.display().to_string())),
         ("default_plan", Some(service.default_plan.clone())),
+        ("sign_up", word(&service.sign_up)),
         ("embedding.provider", word(&embedding.provider)),
         ("embedding.url", embedding.url.clone()),
         ("embedding.model", embedding.model.clone()),

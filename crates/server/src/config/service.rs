@@ -18,6 +18,17 @@ pub struct ServiceSettings {
     pub data_dir: PathBuf,
     /// The plan of tenants created without one.
     pub default_plan: String,
+    /// Whether people may make tenants for themselves.
+    pub sign_up: SignUp,
+}
+
+/// Whether people may make tenants for themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignUp {
+    /// Only operators make tenants.
+    Closed,
+    /// Whoever is signed in may make one and owns it.
+    Open,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -56,6 +67,15 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         },
     ),
+    Setting::new(
+        "sign_up",
+        "open lets a signed-in person make a tenant of their own, closed does not (closed)",
+        |config, text| {
+            let words = [("closed", SignUp::Closed), ("open", SignUp::Open)];
+            config.service.sign_up = word(text, &words)?;
+            Ok(())
+        },
+    ),
 ];
 
 impl ServiceSettings {
@@ -69,6 +89,7 @@ impl ServiceSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data_dir: default_data_dir(),
             default_plan: plan.to_owned(),
+            sign_up: SignUp::Closed,
         }
     }
 }

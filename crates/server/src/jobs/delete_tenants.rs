@@ -120,9 +120,8 @@ async fn remove_files(app: Arc<App>, tenant: TenantId) -> Result<Value, String> 
 }
 
 /// How long to wait after the try that follows `attempts` failed ones.
-fn wait_after(attempts: u64) -> SignedDuration {
-    let doublings = u32::try_from(attempts.min(16)).unwrap_or(16);
-    RETRY_FIRST.saturating_mul(1 << doublings).min(RETRY_MAX)
+fn wait_after(attempts: u32) -> SignedDuration {
+    RETRY_FIRST.saturating_mul(1 << attempts.min(16)).min(RETRY_MAX)
 }
 
 #[cfg(test)]

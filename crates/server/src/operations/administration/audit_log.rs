@@ -37,7 +37,7 @@ fn record_to_wire(record: AuditRecord) -> api::AuditRecord {
         origin: record.origin,
         action: record.action.to_string(),
         target: record.target,
-        tenant_id: record.tenant_id.map(|id| id.to_string()),
+        tenant_id: record.tenant.map(|id| id.to_string()),
         details: record.details,
     }
 }

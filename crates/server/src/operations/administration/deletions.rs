@@ -1,11 +1,9 @@
 //! Deleting a tenant: traffic stops in the transaction, and a job removes the rest.
 
-use std::collections::BTreeMap;
-
 use api::ErrorCode;
 use control::Deletion;
 use gateway::{OperatorPass, Pass};
-use tenancy::{Role, Slug, TenantId, TenantStatus};
+use tenancy::{Role, Slug, TenantId};
 
 use super::authority::{Caller, role_of};
 use crate::app::App;
@@ -32,28 +30,16 @@ pub async fn delete_tenant(app: &App, pass: &Pass, by: &Caller) -> Result<api::D
 /// # Errors
 /// 404 when no such tenant was deleted; [`Failure::Control`].
 pub async fn show_deletion(app: &App, _: &OperatorPass, named: &str) -> Result<api::Deletion, Failure> {
-    let id = match TenantId::parse(named) {
-        Ok(id) => Some(id),
-        Err(_) => last_deleted(app, named).await?,
-    };
-    let deletion = match id {
-        Some(id) => app.control.deletion(&id).await?,
-        None => None,
+    let deletion = match TenantId::parse(named) {
+        Ok(id) => app.control.deletion(&id).await?,
+        Err(_) => {
+            let slug = Slug::parse(named).map_err(|error| Failure::field("slug", error.to_string()))?;
+            app.control.deletion_by_slug(&slug).await?
+        }
     };
     deletion.map(deletion_to_wire).ok_or_else(|| {
         Failure::Coded(ErrorCode::NotFound, format!("no tenant {named:?} is deleted or on its way out"))
     })
-}
-
-async fn last_deleted(app: &App, named: &str) -> Result<Option<TenantId>, Failure> {
-    let slug = Slug::parse(named).map_err(|error| Failure::field("slug", error.to_string()))?;
-    let deleted = app.control.list_tenants().await?.into_iter();
-    let deleted = deleted.filter(|tenant| tenant.slug == slug && tenant.status == TenantStatus::Deleted);
-    Ok(deleted
-        .map(|tenant| (tenant.created_at, tenant.id))
-        .collect::<BTreeMap<_, _>>()
-        .pop_last()
-        .map(|(_, id)| id))
 }
 
 fn deletion_to_wire(deletion: Deletion) -> api::Deletion {
@@ -65,7 +51,7 @@ fn deletion_to_wire(deletion: Deletion) -> api::Deletion {
         requested_at: deletion.requested_at,
         requested_by: deletion.requested_by,
         steps: deletion.steps,
-        attempts: deletion.attempts,
+        attempts: u64::from(deletion.attempts),
         last_error: deletion.last_error,
         finished_at: deletion.finished_at,
     }

@@ -1,7 +1,7 @@
 //! Invites: how a person comes into a tenant. The token exists only in the answer that makes it.
 
 use api::ErrorCode;
-use control::{Invite, NewInvite};
+use control::{Invite, NewInvite, Spent};
 use gateway::Pass;
 use jiff::Timestamp;
 use tenancy::Slug;
@@ -35,7 +35,10 @@ pub async fn create_invite(
         expires_at,
     };
     let invite = app.control.create_invite(new, &by.actor()).await?;
-    Ok(api::CreatedInvite { token: token.text(), invite: invite_to_wire(invite, pass.slug(), now) })
+    Ok(api::CreatedInvite {
+        token: token.reveal().to_owned(),
+        invite: invite_to_wire(invite, pass.slug(), now),
+    })
 }
 
 /// The invites of the caller's tenant, whatever became of them.
@@ -51,7 +54,7 @@ pub async fn list_invites(app: &App, pass: &Pass) -> Result<api::InviteList, Fai
 /// Refuses an invite from now on.
 ///
 /// # Errors
-/// 404 when the tenant has none of that id, 409 when it is spent; [`Failure::Control`].
+/// 404 when the tenant has none of that id, 409 when it is accepted; [`Failure::Control`].
 pub async fn revoke_invite(app: &App, pass: &Pass, by: &Caller, id: &str) -> Result<api::Invite, Failure> {
     let invite = app.control.revoke_invite(pass.tenant(), id, &by.actor()).await?;
     Ok(invite_to_wire(invite, pass.slug(), app.clock.now()))
@@ -70,18 +73,29 @@ pub async fn accept_invite(app: &App, by: &Caller, token: &str) -> Result<api::M
     let unknown = || Failure::Coded(ErrorCode::NotFound, "there is no such invite".to_owned());
     let hash = gateway::InviteToken::parse(token).ok_or_else(unknown)?.hash();
     let email = person.email.as_deref();
+    let invite = app.control.invite_by_token(&hash).await?.ok_or_else(unknown)?;
+    require_invited(&invite, email)?;
     let member = app.control.accept_invite(&hash, &person.user_id, email, &by.actor()).await?;
     let tenant = app.control.tenant_by_id(&member.tenant_id).await?.ok_or_else(unknown_tenant)?;
     Ok(member_to_wire(member, &tenant.slug))
 }
 
-fn invite_to_wire(invite: Invite, tenant: &Slug, now: Timestamp) -> api::Invite {
-    let status = match (invite.accepted_at, invite.revoked_at) {
-        (Some(_), _) => "accepted",
-        (None, Some(_)) => "revoked",
-        (None, None) if invite.expires_at <= now => "expired",
-        (None, None) => "open",
+/// An invite for one address is for whoever proved to have it; neither address is told.
+fn require_invited(invite: &Invite, proven: Option<&str>) -> Result<(), Failure> {
+    let invited = match (&invite.email, proven) {
+        (None, _) => true,
+        (Some(invited), Some(proven)) => invited.eq_ignore_ascii_case(proven),
+        (Some(_), None) => false,
     };
+    if invited {
+        return Ok(());
+    }
+    let message = "this invite is for another address; sign in with the one it was sent to, and prove it";
+    Err(Failure::Coded(ErrorCode::Forbidden, message.to_owned()))
+}
+
+fn invite_to_wire(invite: Invite, tenant: &Slug, now: Timestamp) -> api::Invite {
+    let status = invite.spent(now).map_or("open", Spent::as_str);
     api::Invite {
         id: invite.id,
         tenant: tenant.to_string(),
