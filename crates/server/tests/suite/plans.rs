@@ -2,12 +2,13 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use server::config::Enforcement;
 
 use crate::house::House;
 
 #[tokio::test]
 async fn a_tenants_own_limits_hold_at_once_and_leave_others_alone() {
-    let house = House::new().await;
+    let house = House::with(|config| config.limits.rates = Enforcement::Enforced).await;
     let set = |body: Value| house.ask_locally(Method::POST, "/plans", body);
     let limits = json!({"memories": 100, "rates": {"read": {"per_second": 5, "burst": 9}}});
     set(json!({"tenant": "default", "limits": limits})).await.expect(200);
