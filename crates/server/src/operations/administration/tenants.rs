@@ -3,7 +3,7 @@
 use api::ErrorCode;
 use control::{NewOwner, NewTenant};
 use gateway::{OperatorPass, Pass};
-use tenancy::{PlanName, Slug, Tenant};
+use tenancy::{PlanName, Role, Slug, Tenant};
 
 use super::authority::{Caller, operators_only};
 use super::{tenant_named, unknown_tenant};
@@ -12,6 +12,9 @@ use crate::config::SignUp;
 use crate::decode::{TenantChange, TenantInput, TenantQuery, tenants_cursor};
 use crate::operations::Failure;
 use crate::operations::shape::{limits_to_wire, tenant_to_wire};
+
+/// Tenants one person may own where sign-up is open; each costs a folder, and a free plan to be used again.
+const OWNED_BY_ONE_MAX: usize = 10;
 
 /// Creates a tenant and the folder of its data. Where sign-up is open, a person may too: they become its owner,
 /// and plan and kind are not theirs to choose.
@@ -26,11 +29,12 @@ pub async fn create_tenant(app: &App, by: &Caller, input: TenantInput) -> Result
         Some(person) => {
             require_open_sign_up(app)?;
             require_plain(&input)?;
+            require_room(app, &person.user_id).await?;
             Some(NewOwner { user_id: person.user_id, email: person.email })
         }
     };
     let plan = input.plan.unwrap_or_else(|| app.config.service.default_plan.clone());
-    let role = owner.as_ref().map(|_| tenancy::Role::Owner);
+    let role = owner.as_ref().map(|_| Role::Owner);
     let new = NewTenant {
         name: input.name.unwrap_or_else(|| input.slug.to_string()),
         slug: input.slug,
@@ -126,6 +130,16 @@ fn require_open_sign_up(app: &App) -> Result<(), Failure> {
             "sign-up is closed here; ask whoever runs the service for a tenant or an invite".to_owned(),
         )),
     }
+}
+
+async fn require_room(app: &App, user_id: &str) -> Result<(), Failure> {
+    let owned = app.control.memberships(user_id).await?;
+    let owned = owned.into_iter().filter(|member| member.role == Role::Owner).count();
+    if owned < OWNED_BY_ONE_MAX {
+        return Ok(());
+    }
+    let message = format!("you own {owned} tenants already; delete one, or ask whoever runs the service");
+    Err(Failure::Coded(ErrorCode::Forbidden, message))
 }
 
 /// A person who signs up chooses neither what it costs nor what it may use.
