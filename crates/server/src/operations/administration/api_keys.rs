@@ -62,7 +62,10 @@ pub async fn create_operator_key(
 /// # Errors
 /// [`Failure::Control`].
 pub async fn list_api_keys(app: &App, reach: Reach<'_>) -> Result<api::ApiKeyList, Failure> {
-    let keys = keys_within(app, reach).await?;
+    let keys = match reach {
+        Reach::Tenant(pass) => app.control.list_api_keys(Some(pass.tenant())).await?,
+        Reach::Everything(_) => app.control.list_api_keys(None).await?,
+    };
     let slugs = match reach {
         Reach::Tenant(pass) => HashMap::from([(pass.tenant().clone(), pass.slug().clone())]),
         Reach::Everything(_) => {
@@ -116,16 +119,12 @@ pub async fn revoke_api_key(
     Ok(key_to_wire(key, slug.as_ref()))
 }
 
-async fn keys_within(app: &App, reach: Reach<'_>) -> Result<Vec<ApiKey>, Failure> {
-    Ok(match reach {
-        Reach::Tenant(pass) => app.control.list_api_keys(Some(pass.tenant())).await?,
-        Reach::Everything(_) => app.control.list_api_keys(None).await?,
-    })
-}
-
 /// A key of another tenant is none.
 async fn key_within(app: &App, reach: Reach<'_>, id: &str) -> Result<ApiKey, Failure> {
-    let key = keys_within(app, reach).await?.into_iter().find(|key| key.id == id);
+    let key = app.control.api_key(id).await?.filter(|key| match reach {
+        Reach::Tenant(pass) => tenant_of(key) == Some(pass.tenant()),
+        Reach::Everything(_) => true,
+    });
     key.ok_or_else(|| Failure::Coded(ErrorCode::NotFound, "there is no such key".to_owned()))
 }
 
