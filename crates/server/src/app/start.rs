@@ -72,8 +72,8 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
     let environment = config.service.environment;
     let control = Arc::new(Control::open(&control_file, Arc::clone(&clock), environment).await?);
     let meter_options = MeterOptions {
-        flush_every: config.storage.usage_flush_every,
-        flush_events: config.storage.usage_flush_events as u64,
+        flush_every: config.usage.flush_every,
+        flush_events: config.usage.flush_events as u64,
         ..MeterOptions::default()
     };
     let ledger: Arc<Control> = Arc::clone(&control);
