@@ -1,14 +1,14 @@
 //! Who changed what, when and from where; written in the transaction of the change itself.
 
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
 use std::fmt;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
-
 use tenancy::TenantId;
 
-use crate::rows::{parsed, timestamp};
-use crate::{Control, ControlError};
+use crate::{Backend, Control, ControlError};
 
 /// Whoever asks for a change, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,60 +88,18 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn audit_log(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, ControlError> {
-        self.read(move |reader| {
-            let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-            let before = query.before.unwrap_or(i64::MAX);
-            let tenant = query.tenant.as_ref().map(TenantId::as_str);
-            let mut newest = reader.prepare_cached(
-                "SELECT * FROM audit_log WHERE id < ?1 AND (?2 IS NULL OR tenant_id = ?2)
-                 ORDER BY id DESC LIMIT ?3",
-            )?;
-            let records = newest
-                .query_map(params![before, tenant, limit], audit_record)?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok(records)
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => database.read(move |reader| sqlite::read(reader, &query)).await,
+            Backend::Postgres(database) => {
+                database.read(async |reader| postgres::read(reader, &query).await).await
+            }
+        }
     }
 }
 
-pub(crate) fn insert(
-    tx: &Connection,
-    now: Timestamp,
-    tenant: Option<&TenantId>,
-    by: &Actor,
-    action: &'static str,
-    target: &str,
-    details: &serde_json::Value,
-) -> Result<(), ControlError> {
-    tx.prepare_cached(
-        "INSERT INTO audit_log (occurred_at, tenant_id, actor, origin, action, target, details)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute(params![
-        now.as_millisecond(),
-        tenant.map(TenantId::as_str),
-        by.name,
-        by.origin,
-        action,
-        target,
-        details.to_string(),
-    ])?;
-    Ok(())
-}
-
-fn audit_record(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
-    Ok(AuditRecord {
-        id: row.get("id")?,
-        occurred_at: timestamp(row, "occurred_at")?,
-        tenant: match row.get::<_, Option<String>>("tenant_id")? {
-            Some(_) => Some(parsed(row, "tenant_id", |text: String| TenantId::parse(&text))?),
-            None => None,
-        },
-        actor: row.get("actor")?,
-        origin: row.get("origin")?,
-        action: row.get("action")?,
-        target: row.get("target")?,
-        details: parsed(row, "details", |text: String| serde_json::from_str(&text))?,
-    })
+impl AuditQuery {
+    /// Bounds as the databases count.
+    fn bounds(&self) -> (i64, i64) {
+        (self.before.unwrap_or(i64::MAX), i64::try_from(self.limit).unwrap_or(i64::MAX))
+    }
 }

@@ -43,6 +43,16 @@ pub enum ControlError {
         /// Newest version this program knows.
         known: i64,
     },
+    /// The schema is older than this program and is not brought up to date by itself here.
+    #[error(
+        "the control plane has schema version {found}, this program needs {known}; run `engram control migrate`"
+    )]
+    OlderSchema {
+        /// Version in the database.
+        found: i64,
+        /// Version this program needs.
+        known: i64,
+    },
     /// The file is somebody else's; point at another data folder.
     #[error("{path} is not an Engram control plane; choose another data folder")]
     NotOurs {

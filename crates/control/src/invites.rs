@@ -1,13 +1,14 @@
 //! Invites: a token, known only by its hash, makes whoever shows it first a member.
 
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::json;
+use serde_json::{Value, json};
 use tenancy::{RequestId, Role, TenantId};
 
-use crate::members::{self, Member, NewMember, check_email};
-use crate::rows::{parsed, timestamp, timestamp_or_null, word};
-use crate::{Actor, Control, ControlError, tenants};
+use crate::members::{Member, NewMember, check_email};
+use crate::{Actor, Backend, Control, ControlError};
 
 /// An invitation to a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,30 +67,15 @@ impl Control {
     /// odd address or a past expiry, [`ControlError::Unavailable`].
     pub async fn create_invite(&self, new: NewInvite, by: &Actor) -> Result<Invite, ControlError> {
         check_email(new.email.as_deref())?;
-        let by = by.clone();
-        self.write(move |deed| {
-            if new.expires_at <= deed.now() {
-                return Err(ControlError::Invalid("an invite expires in the future".to_owned()));
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let by = by.clone();
+                database.write(move |deed| sqlite::create(deed, new, &by)).await
             }
-            tenants::require(deed, &new.tenant_id)?;
-            let invite = Invite {
-                id: format!("inv_{}", RequestId::at(deed.now()).as_uuid().simple()),
-                tenant_id: new.tenant_id,
-                email: new.email,
-                role: new.role,
-                created_at: deed.now(),
-                expires_at: new.expires_at,
-                accepted_at: None,
-                accepted_by: None,
-                revoked_at: None,
-            };
-            insert(deed.tx(), &invite, &new.token_hash)?;
-            let details =
-                json!({ "email": invite.email, "role": invite.role.as_str(), "expires_at": invite.expires_at });
-            deed.note_for(&invite.tenant_id, &by, "create_invite", &invite.id, &details, None)?;
-            Ok(invite)
-        })
-        .await
+            Backend::Postgres(database) => {
+                database.write(async |deed| postgres::create(deed, new.clone(), by).await).await
+            }
+        }
     }
 
     /// The invites of a tenant, newest first, spent ones included.
@@ -97,15 +83,15 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn list_invites(&self, tenant: &TenantId) -> Result<Vec<Invite>, ControlError> {
-        let tenant = tenant.clone();
-        self.read(move |reader| {
-            let mut all = reader.prepare_cached(
-                "SELECT * FROM invites WHERE tenant_id = ?1 ORDER BY created_at DESC, id DESC",
-            )?;
-            let invites = all.query_map([tenant.as_str()], invite)?.collect::<rusqlite::Result<_>>()?;
-            Ok(invites)
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let tenant = tenant.clone();
+                database.read(move |reader| sqlite::list(reader, &tenant)).await
+            }
+            Backend::Postgres(database) => {
+                database.read(async |reader| postgres::list(reader, tenant).await).await
+            }
+        }
     }
 
     /// Takes an invite back. One that was taken back before stays as it is.
@@ -119,26 +105,15 @@ impl Control {
         id: &str,
         by: &Actor,
     ) -> Result<Invite, ControlError> {
-        let (tenant, id, by) = (tenant.clone(), id.to_owned(), by.clone());
-        self.write(move |deed| {
-            let found = deed
-                .tx()
-                .prepare_cached("SELECT * FROM invites WHERE id = ?1 AND tenant_id = ?2")?
-                .query_row([&id, tenant.as_str()], invite)
-                .optional()?;
-            let invite = found.ok_or(ControlError::NotFound { what: "invite", name: id })?;
-            match invite.spent(deed.now()) {
-                Some(Spent::Revoked) => return Ok(invite),
-                Some(Spent::Accepted) => return Err(ControlError::InviteSpent { why: Spent::Accepted }),
-                Some(Spent::Expired) | None => {}
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let (tenant, id, by) = (tenant.clone(), id.to_owned(), by.clone());
+                database.write(move |deed| sqlite::revoke(deed, &tenant, &id, &by)).await
             }
-            deed.tx()
-                .prepare_cached("UPDATE invites SET revoked_at = ?2 WHERE id = ?1")?
-                .execute(params![invite.id, deed.now().as_millisecond()])?;
-            deed.note_for(&tenant, &by, "revoke_invite", &invite.id, &json!({}), None)?;
-            Ok(Invite { revoked_at: Some(deed.now()), ..invite })
-        })
-        .await
+            Backend::Postgres(database) => {
+                database.write(async |deed| postgres::revoke(deed, tenant, id, by).await).await
+            }
+        }
     }
 
     /// The invite of a token, spent or not; `None` when there is none.
@@ -146,8 +121,15 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn invite_by_token(&self, token_hash: &[u8; 32]) -> Result<Option<Invite>, ControlError> {
-        let token_hash = *token_hash;
-        self.read(move |reader| by_token(reader, &token_hash)).await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let token_hash = *token_hash;
+                database.read(move |reader| sqlite::by_token(reader, &token_hash)).await
+            }
+            Backend::Postgres(database) => {
+                database.read(async |reader| postgres::by_token(reader, token_hash).await).await
+            }
+        }
     }
 
     /// Makes the holder of a token a member, once.
@@ -162,24 +144,52 @@ impl Control {
         email: Option<&str>,
         by: &Actor,
     ) -> Result<Member, ControlError> {
-        let (token_hash, user_id, email, by) =
-            (*token_hash, user_id.to_owned(), email.map(str::to_owned), by.clone());
-        self.write(move |deed| {
-            let unknown = || ControlError::NotFound { what: "invite", name: "of this token".to_owned() };
-            let invite = by_token(deed.tx(), &token_hash)?.ok_or_else(unknown)?;
-            if let Some(why) = invite.spent(deed.now()) {
-                return Err(ControlError::InviteSpent { why });
+        let guest = Guest { user_id: user_id.to_owned(), email: email.map(str::to_owned) };
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let (token_hash, by) = (*token_hash, by.clone());
+                database.write(move |deed| sqlite::accept(deed, &token_hash, guest, &by)).await
             }
-            deed.tx()
-                .prepare_cached("UPDATE invites SET accepted_at = ?2, accepted_by = ?3 WHERE id = ?1")?
-                .execute(params![invite.id, deed.now().as_millisecond(), user_id])?;
-            let details = json!({ "role": invite.role.as_str(), "accepted_by": user_id });
-            deed.note_for(&invite.tenant_id, &by, "accept_invite", &invite.id, &details, None)?;
-            let new = NewMember { tenant_id: invite.tenant_id, user_id, email, role: invite.role };
-            new.check()?;
-            members::add(deed, new, &by)
+            Backend::Postgres(database) => {
+                database.write(async |deed| postgres::accept(deed, token_hash, guest.clone(), by).await).await
+            }
+        }
+    }
+}
+
+/// Whoever accepts an invite.
+#[derive(Debug, Clone)]
+struct Guest {
+    user_id: String,
+    email: Option<String>,
+}
+
+impl Guest {
+    /// The member they become.
+    fn joining(self, invite: &Invite) -> Result<NewMember, ControlError> {
+        let Self { user_id, email } = self;
+        let new = NewMember { tenant_id: invite.tenant_id.clone(), user_id, email, role: invite.role };
+        new.check()?;
+        Ok(new)
+    }
+}
+
+impl NewInvite {
+    fn at(self, now: Timestamp) -> Result<Invite, ControlError> {
+        if self.expires_at <= now {
+            return Err(ControlError::Invalid("an invite expires in the future".to_owned()));
+        }
+        Ok(Invite {
+            id: format!("inv_{}", RequestId::at(now).as_uuid().simple()),
+            tenant_id: self.tenant_id,
+            email: self.email,
+            role: self.role,
+            created_at: now,
+            expires_at: self.expires_at,
+            accepted_at: None,
+            accepted_by: None,
+            revoked_at: None,
         })
-        .await
     }
 }
 
@@ -209,40 +219,18 @@ impl Spent {
     }
 }
 
-fn insert(tx: &Connection, invite: &Invite, token_hash: &[u8; 32]) -> Result<(), ControlError> {
-    tx.prepare_cached(
-        "INSERT INTO invites (id, tenant_id, email, role, token_hash, created_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute(params![
-        invite.id,
-        invite.tenant_id.as_str(),
-        invite.email,
-        invite.role.as_str(),
-        token_hash,
-        invite.created_at.as_millisecond(),
-        invite.expires_at.as_millisecond(),
-    ])?;
-    Ok(())
+/// What the audit log says of a new one.
+fn creation(invite: &Invite) -> Value {
+    json!({ "email": invite.email, "role": invite.role.as_str(), "expires_at": invite.expires_at })
 }
 
-fn by_token(connection: &Connection, token_hash: &[u8; 32]) -> Result<Option<Invite>, ControlError> {
-    Ok(connection
-        .prepare_cached("SELECT * FROM invites WHERE token_hash = ?1")?
-        .query_row([token_hash], invite)
-        .optional()?)
+fn acceptance(invite: &Invite, guest: &Guest) -> Value {
+    json!({ "role": invite.role.as_str(), "accepted_by": guest.user_id })
 }
 
-fn invite(row: &Row<'_>) -> rusqlite::Result<Invite> {
-    Ok(Invite {
-        id: row.get("id")?,
-        tenant_id: parsed(row, "tenant_id", |text: String| TenantId::parse(&text))?,
-        email: row.get("email")?,
-        role: word(row, "role", Role::parse)?,
-        created_at: timestamp(row, "created_at")?,
-        expires_at: timestamp(row, "expires_at")?,
-        accepted_at: timestamp_or_null(row, "accepted_at")?,
-        accepted_by: row.get("accepted_by")?,
-        revoked_at: timestamp_or_null(row, "revoked_at")?,
-    })
+fn unknown(name: &str) -> ControlError {
+    ControlError::NotFound { what: "invite", name: name.to_owned() }
 }
+
+/// A token is not repeated.
+const OF_TOKEN: &str = "of this token";

@@ -5,11 +5,14 @@ use serde_json::json;
 use tenancy::TenantStatus;
 
 use crate::keys::new_key;
-use crate::{plane, slug};
+use crate::{Plane, contract, slug};
 
-#[tokio::test]
-async fn a_deletion_stops_everything_at_once_and_ends_in_a_receipt() {
-    let plane = plane().await;
+contract! {
+    a_deletion_stops_everything_at_once_and_ends_in_a_receipt,
+    a_slug_leads_to_its_newest_deletion,
+}
+
+async fn a_deletion_stops_everything_at_once_and_ends_in_a_receipt(plane: Plane) {
     let (control, by) = (&plane.control, Actor::key("key_1"));
     let acme = plane.tenant("acme").await;
     control.insert_api_key(new_key(KeyOwner::Tenant(acme.id.clone()), "p"), &by).await.unwrap();
@@ -38,9 +41,7 @@ async fn a_deletion_stops_everything_at_once_and_ends_in_a_receipt() {
     assert_eq!(receipts[0].details["requested_by"], "key:key_1");
 }
 
-#[tokio::test]
-async fn a_slug_leads_to_its_newest_deletion() {
-    let plane = plane().await;
+async fn a_slug_leads_to_its_newest_deletion(plane: Plane) {
     let by = Actor::local();
     let mut last = None;
     for _ in 0..2 {

@@ -5,7 +5,16 @@ use jiff::{SignedDuration, Timestamp};
 use stdx::clock::Clock;
 use tenancy::Scopes;
 
-use crate::{plane, taken};
+use crate::{Plane, contract, taken};
+
+contract! {
+    a_key_reads_back_by_its_prefix_and_only_there_with_its_hash,
+    a_taken_prefix_is_a_conflict_and_a_deleted_tenant_gets_no_key,
+    a_key_is_revoked_once_and_the_first_time_stays,
+    the_last_use_never_goes_back,
+    a_rotated_key_overlaps_its_successor_and_is_rotated_once,
+    a_key_is_rehashed_once_and_followers_hear_of_it,
+}
 
 pub(crate) fn new_key(owner: KeyOwner, prefix: &str) -> NewApiKey {
     NewApiKey {
@@ -19,9 +28,7 @@ pub(crate) fn new_key(owner: KeyOwner, prefix: &str) -> NewApiKey {
     }
 }
 
-#[tokio::test]
-async fn a_key_reads_back_by_its_prefix_and_only_there_with_its_hash() {
-    let plane = plane().await;
+async fn a_key_reads_back_by_its_prefix_and_only_there_with_its_hash(plane: Plane) {
     let tenant = plane.tenant("acme").await;
     let owner = KeyOwner::Tenant(tenant.id.clone());
     let made =
@@ -42,9 +49,7 @@ async fn a_key_reads_back_by_its_prefix_and_only_there_with_its_hash() {
     assert!(log.contains("create_api_key") && !log.contains("hash"), "{log}");
 }
 
-#[tokio::test]
-async fn a_taken_prefix_is_a_conflict_and_a_deleted_tenant_gets_no_key() {
-    let plane = plane().await;
+async fn a_taken_prefix_is_a_conflict_and_a_deleted_tenant_gets_no_key(plane: Plane) {
     let tenant = plane.tenant("acme").await;
     let owner = KeyOwner::Tenant(tenant.id.clone());
     let by = Actor::local();
@@ -58,9 +63,7 @@ async fn a_taken_prefix_is_a_conflict_and_a_deleted_tenant_gets_no_key() {
     assert!(keys.iter().all(|key| key.revoked_at.is_some()), "deleting revokes");
 }
 
-#[tokio::test]
-async fn a_key_is_revoked_once_and_the_first_time_stays() {
-    let plane = plane().await;
+async fn a_key_is_revoked_once_and_the_first_time_stays(plane: Plane) {
     let mut changes = plane.control.changes();
     let by = Actor::local();
     let key = plane.control.insert_api_key(new_key(KeyOwner::Operator, "p"), &by).await.unwrap();
@@ -74,9 +77,7 @@ async fn a_key_is_revoked_once_and_the_first_time_stays() {
     assert!(matches!(plane.control.revoke_api_key("key_x", &by).await, Err(ControlError::NotFound { .. })));
 }
 
-#[tokio::test]
-async fn the_last_use_never_goes_back() {
-    let plane = plane().await;
+async fn the_last_use_never_goes_back(plane: Plane) {
     let key = plane.control.insert_api_key(new_key(KeyOwner::Operator, "p"), &Actor::local()).await.unwrap();
     let at = |second| Timestamp::from_second(second).unwrap();
     for (used, want) in [(500, 500), (900, 900), (700, 900)] {
@@ -87,9 +88,7 @@ async fn the_last_use_never_goes_back() {
     }
 }
 
-#[tokio::test]
-async fn a_rotated_key_overlaps_its_successor_and_is_rotated_once() {
-    let plane = plane().await;
+async fn a_rotated_key_overlaps_its_successor_and_is_rotated_once(plane: Plane) {
     let (control, by) = (&plane.control, Actor::local());
     let tenant = plane.tenant("acme").await;
     let owner = KeyOwner::Tenant(tenant.id.clone());
@@ -114,9 +113,7 @@ async fn a_rotated_key_overlaps_its_successor_and_is_rotated_once() {
     assert_eq!(control.api_key(&short.id).await.unwrap().unwrap().expires_at, Some(soon));
 }
 
-#[tokio::test]
-async fn a_key_is_rehashed_once_and_followers_hear_of_it() {
-    let plane = plane().await;
+async fn a_key_is_rehashed_once_and_followers_hear_of_it(plane: Plane) {
     let key = plane.control.insert_api_key(new_key(KeyOwner::Operator, "p"), &Actor::local()).await.unwrap();
     let version = plane.control.api_key_by_prefix("p").await.unwrap().unwrap().pepper_version;
     let mut changes = plane.control.changes();

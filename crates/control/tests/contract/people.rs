@@ -5,7 +5,16 @@ use jiff::{SignedDuration, Timestamp};
 use stdx::clock::Clock;
 use tenancy::{PlanName, Role, TenantId, TenantKind};
 
-use crate::{Plane, plane, slug, taken};
+use crate::{Plane, contract, slug, taken};
+
+contract! {
+    people_belong_to_tenants_with_one_role_in_each,
+    the_last_owner_stays,
+    signing_up_makes_the_tenant_and_its_owner_or_neither,
+    an_invite_is_accepted_once_and_in_time,
+    an_invite_needs_a_tenant_and_a_future,
+    a_tenant_reads_its_own_part_of_the_audit_log_page_by_page,
+}
 
 fn person(tenant: &TenantId, user_id: &str, role: Role) -> NewMember {
     let email = Some(format!("{user_id}@example.com"));
@@ -22,9 +31,7 @@ fn invite(plane: &Plane, tenant: &TenantId, token: u8, hours: i64) -> NewInvite 
     }
 }
 
-#[tokio::test]
-async fn people_belong_to_tenants_with_one_role_in_each() {
-    let plane = plane().await;
+async fn people_belong_to_tenants_with_one_role_in_each(plane: Plane) {
     let (acme, other) = (plane.tenant("acme").await, plane.tenant("other").await);
     let by = Actor::user("root");
     let control = &plane.control;
@@ -49,9 +56,7 @@ async fn people_belong_to_tenants_with_one_role_in_each() {
     }
 }
 
-#[tokio::test]
-async fn the_last_owner_stays() {
-    let plane = plane().await;
+async fn the_last_owner_stays(plane: Plane) {
     let acme = plane.tenant("acme").await;
     let (control, by) = (&plane.control, Actor::user("root"));
     control.add_member(person(&acme.id, "ann", Role::Owner), &by).await.unwrap();
@@ -77,9 +82,7 @@ async fn the_last_owner_stays() {
     );
 }
 
-#[tokio::test]
-async fn signing_up_makes_the_tenant_and_its_owner_or_neither() {
-    let plane = plane().await;
+async fn signing_up_makes_the_tenant_and_its_owner_or_neither(plane: Plane) {
     let new = |user_id: &str| NewTenant {
         slug: slug("acme"),
         name: "Acme".to_owned(),
@@ -94,9 +97,7 @@ async fn signing_up_makes_the_tenant_and_its_owner_or_neither() {
     assert_eq!(owner.role, Role::Owner);
 }
 
-#[tokio::test]
-async fn an_invite_is_accepted_once_and_in_time() {
-    let plane = plane().await;
+async fn an_invite_is_accepted_once_and_in_time(plane: Plane) {
     let acme = plane.tenant("acme").await;
     let (control, by) = (&plane.control, Actor::user("ann"));
     for token in 1..=4 {
@@ -131,9 +132,7 @@ async fn an_invite_is_accepted_once_and_in_time() {
     assert_eq!(control.list_members(&acme.id).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn an_invite_needs_a_tenant_and_a_future() {
-    let plane = plane().await;
+async fn an_invite_needs_a_tenant_and_a_future(plane: Plane) {
     let acme = plane.tenant("acme").await;
     let by = Actor::local();
     let late = plane.control.create_invite(invite(&plane, &acme.id, 1, 0), &by).await;
@@ -146,9 +145,7 @@ async fn an_invite_needs_a_tenant_and_a_future() {
     assert!(matches!(accepted, Err(ControlError::InviteSpent { why: Spent::Revoked })));
 }
 
-#[tokio::test]
-async fn a_tenant_reads_its_own_part_of_the_audit_log_page_by_page() {
-    let plane = plane().await;
+async fn a_tenant_reads_its_own_part_of_the_audit_log_page_by_page(plane: Plane) {
     let (acme, other) = (plane.tenant("acme").await, plane.tenant("other").await);
     let by = Actor::user("root");
     for user in ["a", "b", "c"] {
