@@ -1,6 +1,7 @@
 //! `engram serve`: starts the service, says how to use it, and ends it without losing a write.
 
 mod greeting;
+mod safety;
 mod signals;
 
 use std::io;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use server::app::App;
 use server::edge::{ServeOptions, serve};
 use server::ownership::{Claim, Owner, Ownership, create_data_folder, serve_local};
@@ -19,10 +20,11 @@ use tenancy::Environment;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Shared, load};
+use crate::cli::{Env, Shared, load};
 use crate::failure::Failure;
 use crate::terminal::Format;
 
+pub(crate) use safety::refusal as unsafe_refusal;
 use signals::{Ending, Signals};
 
 const EXAMPLES: &str = "\
@@ -31,6 +33,7 @@ Examples:
   engram serve --listen 0.0.0.0:9000 --data-dir /var/lib/engram
   engram serve --json-ready                     one JSON line when it answers: url, tenant, api_key
   engram serve --env prod --config /etc/engram.toml
+  engram serve --control-url postgres://engram@db/engram
 
 In dev, Ctrl-C stops it at once after the last commit. Elsewhere, and with SIGTERM, it says on /ready that it
 leaves, serves 5 s more, finishes what it does, and is gone within 30 s. A second Ctrl-C does not wait.";
@@ -53,25 +56,16 @@ pub(crate) struct Serve {
     json_ready: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Env {
-    /// A laptop: everything embedded, nothing enforced.
-    Dev,
-    /// A rehearsal of prod: limits measured, not refused.
-    Staging,
-    /// The real thing: unsafe settings refuse to start.
-    Prod,
-}
-
 impl Serve {
     pub(crate) async fn run(self, shared: &Shared) -> Result<(), Failure> {
         let config = load(&shared.sources(&[
             ("listen", self.listen),
-            ("env", self.env.map(|env| env.environment().as_str().to_owned())),
+            ("env", self.env.map(Env::word)),
             ("metrics.listen", self.metrics_listen),
         ])?)?;
         let format = if self.json_ready { Format::Json } else { shared.format() };
         start_logging(&config.telemetry);
+        safety::require(&config)?;
 
         let mut signals = Signals::catch()?;
         let folder = config.service.data_dir.clone();
@@ -109,16 +103,6 @@ impl Serve {
         signals.drain(&app, ending, &stop, doors).await;
         drop(ownership);
         Ok(())
-    }
-}
-
-impl Env {
-    fn environment(self) -> Environment {
-        match self {
-            Self::Dev => Environment::Dev,
-            Self::Staging => Environment::Staging,
-            Self::Prod => Environment::Prod,
-        }
     }
 }
 
