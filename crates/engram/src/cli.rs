@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{Config, Sources};
+use tenancy::Environment;
 
 use crate::commands;
 use crate::failure::Failure;
@@ -40,6 +41,9 @@ pub(crate) struct Shared {
     /// TOML file with settings [env: ENGRAM_CONFIG]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub(crate) config: Option<PathBuf>,
+    /// Where the control plane is: embedded or postgres://...; better as the variable [env: ENGRAM_CONTROL_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub(crate) control_url: Option<String>,
     /// Any other setting, such as --set limits.in_flight=100 (see `engram config check`)
     #[arg(long, global = true, value_name = "NAME=VALUE", help_heading = "Everywhere")]
     pub(crate) set: Vec<String>,
@@ -72,6 +76,29 @@ pub(crate) struct AsTenant {
     /// Tenant to act for in the data folder; a key names its own [default: default]
     #[arg(long, env = "ENGRAM_TENANT", value_name = "SLUG", help_heading = "Service")]
     pub(crate) tenant: Option<String>,
+}
+
+/// The kind of installation.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Env {
+    /// A laptop: everything embedded, nothing enforced.
+    Dev,
+    /// A rehearsal of prod: limits measured, not refused.
+    Staging,
+    /// The real thing: unsafe settings refuse to start.
+    Prod,
+}
+
+impl Env {
+    /// The word that the configuration has for it.
+    pub(crate) fn word(self) -> String {
+        let environment = match self {
+            Self::Dev => Environment::Dev,
+            Self::Staging => Environment::Staging,
+            Self::Prod => Environment::Prod,
+        };
+        environment.as_str().to_owned()
+    }
 }
 
 /// What to do.
@@ -126,6 +153,9 @@ impl Shared {
         if let Some(folder) = &self.data_dir {
             let folder = folder.to_str().ok_or_else(|| Failure::usage("--data-dir must be valid UTF-8"))?;
             sources = sources.with_flag("data_dir", folder);
+        }
+        if let Some(url) = &self.control_url {
+            sources = sources.with_flag("control.url", url);
         }
         for pair in &self.set {
             let Some((name, value)) = pair.split_once('=') else {

@@ -213,10 +213,58 @@ fn the_configuration_in_effect_is_shown() {
     let output = command.env("ENGRAM_LOG_FORMAT", "json").output().unwrap();
     let shown: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)));
-    assert_eq!((&shown["limits.in_flight"], &shown["log.format"]), (&json!("7"), &json!("json")));
-    assert_eq!(shown["data_dir"], json!(folder.path()));
+    let settings = &shown["settings"];
+    assert_eq!((&settings["limits.in_flight"], &settings["log.format"]), (&json!("7"), &json!("json")));
+    assert_eq!(settings["data_dir"], json!(folder.path()));
+    let from = &shown["from"];
+    assert_eq!(
+        (&from["limits.in_flight"], &from["log.format"]),
+        (&json!("--limits.in_flight"), &json!("ENGRAM_LOG_FORMAT"))
+    );
+    assert_eq!((&from["listen"], &shown["unsafe"]), (&json!("default"), &json!([])));
     let sample = stdout(&folder.run(&["config", "sample"]));
     assert!(sample.contains("in_flight"), "{sample}");
+}
+
+/// What a start in prod and `config check` make of some settings: the exit code, and the names they tell.
+fn judged(folder: &Folder, settings: &[&str], unsafe_ones: &[&str]) {
+    let set: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let check = folder.command(["config", "check", "--env", "prod", "--json"]).args(&set).output().unwrap();
+    let shown: Value = serde_json::from_slice(&check.stdout).unwrap_or_else(|_| panic!("{}", stderr(&check)));
+    let named: Vec<_> =
+        shown["unsafe"].as_array().unwrap().iter().map(|one| one["setting"].as_str().unwrap()).collect();
+    assert_eq!(named, unsafe_ones, "{settings:?}");
+    let code = i32::from(!unsafe_ones.is_empty());
+    assert_eq!(check.status.code(), Some(code), "{settings:?}");
+    assert!(!stdout(&check).contains("hunter2"), "{settings:?}");
+    let people = folder.command(["config", "check", "--env", "prod"]).args(&set).output().unwrap();
+    assert_eq!(people.status.code(), Some(code));
+    for name in unsafe_ones {
+        assert!(stdout(&people).lines().any(|line| line.starts_with(&format!("unsafe: {name} "))), "{name}");
+    }
+    if unsafe_ones.is_empty() {
+        return;
+    }
+    let start = folder.command(["serve", "--env", "prod"]).args(&set).output().unwrap();
+    assert_eq!(start.status.code(), Some(1), "{}", stderr(&start));
+    for name in unsafe_ones {
+        assert!(stderr(&start).lines().any(|line| line.starts_with(&format!("unsafe: {name} "))), "{name}");
+    }
+    assert!(!folder.path().exists(), "a refused start must leave nothing behind");
+}
+
+#[test]
+fn prod_names_every_unsafe_setting_and_does_not_start_with_one() {
+    let folder = Folder::new();
+    judged(&folder, &[], &["control.url", "keys.peppers", "tls.certificate"]);
+    let safe = [
+        "control.url=postgres://engram:hunter2@db/engram",
+        "keys.peppers_file=/etc/peppers",
+        "proxy.trusted=10.0.0.0/8",
+    ];
+    judged(&folder, &safe, &[]);
+    let careless = [&safe[..], &["cors.origins=*", "limits.rates=off", "limits.quotas=off"]].concat();
+    judged(&folder, &careless, &["cors.origins", "limits.rates", "limits.quotas"]);
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub use telemetry::{LogFormat, TelemetrySettings};
 pub use tls::{TlsFiles, TlsSettings};
 pub use usage::{UsageRecording, UsageSettings};
 
+pub(crate) use url::is_loopback;
+
 /// Every setting, grouped by subject; the sample file and the documents are held against it.
 pub const SUBJECTS: &[&[Setting]] = &[
     service::SETTINGS,
@@ -143,6 +145,7 @@ impl Config {
             self.keys.contradictions(),
             self.jwt.contradictions(),
             self.tls.contradictions(),
+            self.cors.contradictions(self.service.environment),
             self.embedding.to_provider().err().into_iter().collect(),
         ]
         .concat()

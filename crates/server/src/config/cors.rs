@@ -1,5 +1,7 @@
 //! The web pages that may use the service from a browser.
 
+use tenancy::Environment;
+
 use super::setting::{Setting, each, joined};
 use super::url;
 
@@ -28,5 +30,15 @@ impl CorsSettings {
     /// Whether every page may.
     pub fn allows_any(&self) -> bool {
         self.origins.iter().any(|origin| origin == ANY)
+    }
+
+    /// What does not fit together. In prod the wildcard is one of the unsafe settings, which are told apart.
+    pub(super) fn contradictions(&self, environment: Environment) -> Vec<String> {
+        match environment {
+            Environment::Staging if self.allows_any() => {
+                vec!["cors.origins may be * only in dev; list the origins of the pages".to_owned()]
+            }
+            Environment::Dev | Environment::Staging | Environment::Prod => Vec::new(),
+        }
     }
 }

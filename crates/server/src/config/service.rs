@@ -123,6 +123,19 @@ impl ServiceSettings {
     }
 }
 
+impl ServiceSettings {
+    /// The address that clients know, as far as the configuration tells; without a slash at its end.
+    pub fn known_url(&self) -> Option<String> {
+        self.public_url.clone().or_else(|| self.domain.as_ref().map(|domain| format!("https://{domain}")))
+    }
+
+    /// The origin of pages that the service serves itself.
+    pub fn public_origin(&self) -> Option<String> {
+        let url: http::Uri = self.known_url()?.parse().ok()?;
+        Some(format!("{}://{}", url.scheme_str()?, url.authority()?).to_ascii_lowercase())
+    }
+}
+
 /// Where data goes unless said: `$XDG_DATA_HOME/engram`, else `~/.local/share/engram`, else `./engram-data`.
 #[allow(clippy::disallowed_methods, reason = "the configuration is where the environment is read")]
 pub fn default_data_dir() -> PathBuf {

@@ -33,6 +33,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(crate::mcp::router(app))
         .fallback(no_such_route)
         .layer(from_fn_with_state(Arc::clone(app), edge::pass_through))
+        .layer(edge::cors(&app.config))
+        .layer(from_fn_with_state(Arc::clone(app), edge::arrive))
 }
 
 /// `/metrics` alone, for an address of its own.

@@ -49,6 +49,17 @@ pub const METRICS: &[Metric] = &[
     ),
     metric("engram_panics_total", Kind::Counter, "Requests that ended in a defect of ours"),
     metric("engram_connections_total", Kind::Counter, "Connections accepted"),
+    metric(
+        "engram_tls_handshake_failures_total",
+        Kind::Counter,
+        "TLS handshakes that failed or took too long",
+    ),
+    metric("engram_certificate_reloads_total", Kind::Counter, "Times a new certificate was taken into use"),
+    metric(
+        "engram_certificate_reload_failures_total",
+        Kind::Counter,
+        "Times a changed certificate could not be used, and the old one stayed",
+    ),
     metric("engram_embedding_duration_seconds", Kind::Histogram, "Time spent in the embedding provider"),
     metric("engram_embedding_failures_total", Kind::Counter, "Calls of the embedding provider that failed"),
     metric("engram_embeddings_pending", Kind::Gauge, "Memories of open stores that wait for their vector"),
