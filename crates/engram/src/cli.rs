@@ -130,6 +130,8 @@ pub(crate) enum Command {
     Audit(commands::audit::Audit),
     /// Who serves the data folder, where, and how much is in it
     Status(commands::status::Status),
+    /// Look at the control plane's database, and bring it up to date
+    Control(commands::control::ControlCommand),
     /// Look at the configuration
     Config(commands::config::ConfigCommand),
     /// Measure speed and retrieval quality

@@ -1,5 +1,6 @@
 //! The service put together: every part it is made of, how it starts and how it ends.
 
+mod control_plane;
 mod dev_access;
 mod lifecycle;
 mod start;
@@ -14,6 +15,7 @@ use metering::{Meter, MeterTasks};
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 
+pub use control_plane::{ControlPlane, inspect as inspect_control_plane, migrate as migrate_control_plane};
 pub use dev_access::DevAccess;
 pub use lifecycle::{InFlight, Lifecycle};
 pub use start::StartError;

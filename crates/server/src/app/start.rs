@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use tenancy::Environment;
 
-use super::{App, Background, DevAccess, Lifecycle};
+use super::{App, Background, DevAccess, Lifecycle, control_plane};
 use crate::config::{Config, Enforcement};
 use crate::jobs::Deletions;
 use crate::telemetry::Telemetry;
@@ -68,9 +68,8 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         .map_err(|error| StartError::Embedding(error.to_string()))?;
     let vectors = Arc::new(Vectors::new(embedding));
 
-    let control_file = data_dir.join("control/control.db");
     let environment = config.service.environment;
-    let control = Arc::new(Control::open(&control_file, Arc::clone(&clock), environment).await?);
+    let control = Arc::new(control_plane::open(&config, Arc::clone(&clock)).await?);
     let meter_options = MeterOptions {
         flush_every: config.usage.flush_every,
         flush_events: config.usage.flush_events as u64,
