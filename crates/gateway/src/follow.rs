@@ -43,6 +43,8 @@ impl Gateway {
                 self.slugs.forget(slug);
             }
             Change::ApiKey { prefix } => self.keys.forget(prefix.as_str()),
+            // Nothing of members is remembered.
+            Change::Member { .. } => {}
             // Which tenants are on the plan is not known here, and plans change rarely.
             Change::Plan { .. } => self.seats.forget_all(),
             Change::Everything => {

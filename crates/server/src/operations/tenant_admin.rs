@@ -23,6 +23,7 @@ pub async fn create_tenant(app: &App, by: &OperatorPass, input: TenantInput) -> 
         slug: input.slug,
         kind: input.kind,
         plan: PlanName::new(&plan),
+        owner: None,
     };
     let tenant = app.control.create_tenant(new, &by.actor()).await?;
     app.fleet.create_tenant_folder(&tenant.id)?;
@@ -63,9 +64,13 @@ pub async fn update_tenant(
         tenant = app.control.set_tenant_plan(slug, &PlanName::new(&plan), &by.actor()).await?;
     }
     if let Some(status) = change.status {
-        tenant = app.control.set_tenant_status(slug, status, &by.actor()).await?;
         if status == TenantStatus::Deleted {
+            app.control.delete_tenant(slug, &by.actor()).await?;
             app.fleet.remove_tenant(&tenant.id).await?;
+            app.control.finish_deletion(&tenant.id, &by.actor()).await?;
+            tenant.status = status;
+        } else {
+            tenant = app.control.set_tenant_status(slug, status, &by.actor()).await?;
         }
     }
     Ok(tenant_to_wire(tenant))
