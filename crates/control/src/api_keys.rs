@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenancy::{RequestId, Scopes, TenantId};
 
+use crate::postgres::{ask, change};
 use crate::{Actor, Backend, Change, Control, ControlError};
 
 /// Longest name of a key, in bytes.
@@ -90,7 +91,7 @@ impl Control {
                 database.write(move |deed| sqlite::create(deed, new, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::create(deed, new.clone(), by).await).await
+                change!(database, |deed| postgres::create(deed, new.clone(), by))
             }
         }
     }
@@ -115,9 +116,7 @@ impl Control {
                 database.write(move |deed| sqlite::rotate(deed, &id, new, old_expires_at, &by)).await
             }
             Backend::Postgres(database) => {
-                database
-                    .write(async |deed| postgres::rotate(deed, id, new.clone(), old_expires_at, by).await)
-                    .await
+                change!(database, |deed| postgres::rotate(deed, id, new.clone(), old_expires_at, by))
             }
         }
     }
@@ -141,7 +140,7 @@ impl Control {
                 database.write(move |deed| sqlite::rehash(deed, &id, rehash)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::rehash(deed, id, rehash).await).await
+                change!(database, |deed| postgres::rehash(deed, id, rehash))
             }
         }
     }
@@ -157,7 +156,7 @@ impl Control {
                 database.read(move |reader| sqlite::find(reader, &id)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::find(reader, id).await).await
+                ask!(database, |reader| postgres::find(reader, id))
             }
         }
     }
@@ -173,7 +172,7 @@ impl Control {
                 database.read(move |reader| sqlite::by_prefix(reader, &prefix)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::by_prefix(reader, prefix).await).await
+                ask!(database, |reader| postgres::by_prefix(reader, prefix))
             }
         }
     }
@@ -189,7 +188,7 @@ impl Control {
                 database.read(move |reader| sqlite::list(reader, tenant.as_ref())).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::list(reader, tenant).await).await
+                ask!(database, |reader| postgres::list(reader, tenant))
             }
         }
     }
@@ -205,7 +204,7 @@ impl Control {
                 database.write(move |deed| sqlite::revoke(deed, &id, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::revoke(deed, id, by).await).await
+                change!(database, |deed| postgres::revoke(deed, id, by))
             }
         }
     }
@@ -219,7 +218,7 @@ impl Control {
         match &self.backend {
             Backend::Sqlite(database) => database.write(move |deed| sqlite::touch(deed, &uses)).await,
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::touch(deed, &uses).await).await
+                change!(database, |deed| postgres::touch(deed, &uses))
             }
         }
     }

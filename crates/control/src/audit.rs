@@ -8,6 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use tenancy::TenantId;
 
+use crate::postgres::ask;
 use crate::{Backend, Control, ControlError};
 
 /// Whoever asks for a change, and from where.
@@ -91,7 +92,7 @@ impl Control {
         match &self.backend {
             Backend::Sqlite(database) => database.read(move |reader| sqlite::read(reader, &query)).await,
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::read(reader, &query).await).await
+                ask!(database, |reader| postgres::read(reader, &query))
             }
         }
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tenancy::{Slug, Tenant, TenantId};
 
+use crate::postgres::{ask, change};
 use crate::{Actor, Backend, Control, ControlError};
 
 /// The first step, done in the transaction that asks for the deletion.
@@ -47,7 +48,7 @@ impl Control {
                 database.write(move |deed| sqlite::delete_tenant(deed, &slug, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::delete_tenant(deed, slug, by).await).await
+                change!(database, |deed| postgres::delete_tenant(deed, slug, by))
             }
         }
     }
@@ -60,7 +61,7 @@ impl Control {
         match &self.backend {
             Backend::Sqlite(database) => database.read(sqlite::unfinished).await,
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::unfinished(reader).await).await
+                ask!(database, |reader| postgres::unfinished(reader))
             }
         }
     }
@@ -76,7 +77,7 @@ impl Control {
                 database.read(move |reader| sqlite::find(reader, &tenant)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::find(reader, tenant).await).await
+                ask!(database, |reader| postgres::find(reader, tenant))
             }
         }
     }
@@ -92,7 +93,7 @@ impl Control {
                 database.read(move |reader| sqlite::newest_of_slug(reader, &slug)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::newest_of_slug(reader, slug).await).await
+                ask!(database, |reader| postgres::newest_of_slug(reader, slug))
             }
         }
     }
@@ -133,7 +134,7 @@ impl Control {
                 database.write(move |deed| sqlite::finish(deed, &tenant, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::finish(deed, tenant, by).await).await
+                change!(database, |deed| postgres::finish(deed, tenant, by))
             }
         }
     }
@@ -145,7 +146,7 @@ impl Control {
                 database.write(move |deed| sqlite::advance(deed, &tenant, advance)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::advance(deed, tenant, advance.clone()).await).await
+                change!(database, |deed| postgres::advance(deed, tenant, advance.clone()))
             }
         }
     }

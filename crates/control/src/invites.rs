@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tenancy::{RequestId, Role, TenantId};
 
 use crate::members::{Member, NewMember, check_email};
+use crate::postgres::{ask, change};
 use crate::{Actor, Backend, Control, ControlError};
 
 /// An invitation to a tenant.
@@ -73,7 +74,7 @@ impl Control {
                 database.write(move |deed| sqlite::create(deed, new, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::create(deed, new.clone(), by).await).await
+                change!(database, |deed| postgres::create(deed, new.clone(), by))
             }
         }
     }
@@ -89,7 +90,7 @@ impl Control {
                 database.read(move |reader| sqlite::list(reader, &tenant)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::list(reader, tenant).await).await
+                ask!(database, |reader| postgres::list(reader, tenant))
             }
         }
     }
@@ -111,7 +112,7 @@ impl Control {
                 database.write(move |deed| sqlite::revoke(deed, &tenant, &id, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::revoke(deed, tenant, id, by).await).await
+                change!(database, |deed| postgres::revoke(deed, tenant, id, by))
             }
         }
     }
@@ -127,7 +128,7 @@ impl Control {
                 database.read(move |reader| sqlite::by_token(reader, &token_hash)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::by_token(reader, token_hash).await).await
+                ask!(database, |reader| postgres::by_token(reader, token_hash))
             }
         }
     }
@@ -151,7 +152,7 @@ impl Control {
                 database.write(move |deed| sqlite::accept(deed, &token_hash, guest, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::accept(deed, token_hash, guest.clone(), by).await).await
+                change!(database, |deed| postgres::accept(deed, token_hash, guest.clone(), by))
             }
         }
     }

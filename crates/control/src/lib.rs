@@ -140,9 +140,7 @@ impl Control {
             Backend::Sqlite(database) => {
                 database.read(|reader| Ok(reader.query_row("SELECT 1", [], |_| Ok(()))?)).await
             }
-            Backend::Postgres(database) => {
-                database.read(async |reader| Ok(reader.simple_query("").await.map(drop)?)).await
-            }
+            Backend::Postgres(database) => postgres::ask!(database, |reader| postgres::ping(reader)),
         }
     }
 }

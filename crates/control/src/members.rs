@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenancy::{Role, TenantId};
 
+use crate::postgres::{ask, change};
 use crate::{Actor, Backend, Change, Control, ControlError};
 
 /// Longest id of a user, in bytes: the `sub` of a token has at most 255 (OpenID Connect Core, section 2).
@@ -54,7 +55,7 @@ impl Control {
                 database.read(move |reader| sqlite::list(reader, &tenant)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::list(reader, tenant).await).await
+                ask!(database, |reader| postgres::list(reader, tenant))
             }
         }
     }
@@ -70,7 +71,7 @@ impl Control {
                 database.read(move |reader| sqlite::of_user(reader, &user_id)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::of_user(reader, user_id).await).await
+                ask!(database, |reader| postgres::of_user(reader, user_id))
             }
         }
     }
@@ -86,7 +87,7 @@ impl Control {
                 database.read(move |reader| sqlite::find(reader, &tenant, &user_id)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::find(reader, tenant, user_id).await).await
+                ask!(database, |reader| postgres::find(reader, tenant, user_id))
             }
         }
     }
@@ -104,7 +105,7 @@ impl Control {
                 database.write(move |deed| sqlite::add(deed, new, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::add(deed, new.clone(), by).await).await
+                change!(database, |deed| postgres::add(deed, new.clone(), by))
             }
         }
     }
@@ -126,7 +127,7 @@ impl Control {
                 database.write(move |deed| sqlite::set_role(deed, &tenant, &user_id, role, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::set_role(deed, tenant, user_id, role, by).await).await
+                change!(database, |deed| postgres::set_role(deed, tenant, user_id, role, by))
             }
         }
     }
@@ -147,7 +148,7 @@ impl Control {
                 database.write(move |deed| sqlite::remove(deed, &tenant, &user_id, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::remove(deed, tenant, user_id, by).await).await
+                change!(database, |deed| postgres::remove(deed, tenant, user_id, by))
             }
         }
     }

@@ -6,6 +6,7 @@ pub(crate) mod sqlite;
 use serde_json::{Value, json};
 use tenancy::{Limits, PlanName, Slug, Tenant, TenantId};
 
+use crate::postgres::{ask, change};
 use crate::{Actor, Backend, Change, Control, ControlError};
 
 /// Longest name of a plan.
@@ -34,7 +35,7 @@ impl Control {
                 database.read(move |reader| sqlite::find(reader, &name)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::find(reader, name).await).await
+                ask!(database, |reader| postgres::find(reader, name))
             }
         }
     }
@@ -46,7 +47,7 @@ impl Control {
     pub async fn list_plans(&self) -> Result<Vec<Plan>, ControlError> {
         match &self.backend {
             Backend::Sqlite(database) => database.read(sqlite::list).await,
-            Backend::Postgres(database) => database.read(async |reader| postgres::list(reader).await).await,
+            Backend::Postgres(database) => ask!(database, |reader| postgres::list(reader)),
         }
     }
 
@@ -63,7 +64,7 @@ impl Control {
                 database.write(move |deed| sqlite::upsert(deed, &plan, &by).map(|()| plan)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::upsert(deed, &plan, by).await).await?;
+                change!(database, |deed| postgres::upsert(deed, &plan, by))?;
                 Ok(plan)
             }
         }
@@ -85,7 +86,7 @@ impl Control {
                 database.write(move |deed| sqlite::set_tenant_plan(deed, &slug, &plan, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::set_tenant_plan(deed, slug, plan, by).await).await
+                change!(database, |deed| postgres::set_tenant_plan(deed, slug, plan, by))
             }
         }
     }
@@ -106,7 +107,7 @@ impl Control {
                 database.write(move |deed| sqlite::set_tenant_limits(deed, &slug, limits, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::set_tenant_limits(deed, slug, limits, by).await).await
+                change!(database, |deed| postgres::set_tenant_limits(deed, slug, limits, by))
             }
         }
     }

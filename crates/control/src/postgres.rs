@@ -12,6 +12,7 @@ mod schema;
 mod transaction;
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 use stdx::clock::SharedClock;
 use tenancy::Environment;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::ControlError;
 use crate::changes::Feed;
@@ -35,9 +37,9 @@ use follow::Follower;
 use outage::Outage;
 
 /// The longest a look-up may take, connecting included.
-const READ_MAX: Duration = Duration::from_secs(5);
+pub(crate) const READ_MAX: Duration = Duration::from_secs(5);
 /// The longest a change may take. A batch of usage events is the longest of them.
-const WRITE_MAX: Duration = Duration::from_secs(30);
+pub(crate) const WRITE_MAX: Duration = Duration::from_secs(30);
 
 pub(crate) struct Database {
     pool: Pool,
@@ -72,72 +74,110 @@ impl Database {
         Ok(Self { pool, clock, feed, outage, origin, following })
     }
 
-    /// Answers a question; one that failed because its connection was dead is asked once more on another.
-    pub(crate) async fn read<T>(
-        &self,
-        question: impl AsyncFn(&Object) -> Answer<T>,
-    ) -> Result<T, ControlError> {
+    /// Room for one question or change; see [`ask`] and [`change`].
+    pub(crate) fn attempt(&self, longest: Duration) -> Result<Attempt<'_>, ControlError> {
         self.outage.refuse_while_away()?;
-        let asking = async {
-            match self.ask(&question).await {
-                Err(trouble) if trouble.is_lost_connection() => {
-                    self.drop_idle_connections();
-                    self.ask(&question).await
-                }
-                answered => answered,
-            }
-        };
-        let answer = tokio::time::timeout(READ_MAX, asking).await.unwrap_or(Err(Trouble::Late));
-        self.outage.judge(answer)
+        Ok(Attempt { database: self, deadline: Instant::now() + longest, tries: 0 })
     }
 
-    /// Runs `deed` in one transaction, tried again when its connection was dead before COMMIT was sent; what it
-    /// announces is told to followers after the commit.
-    ///
-    /// An error after COMMIT was sent leaves open whether it happened; whoever must know asks.
-    pub(crate) async fn write<T>(
-        &self,
-        deed: impl AsyncFn(&WriteTransaction<'_>) -> Answer<T>,
-    ) -> Result<T, ControlError> {
-        self.outage.refuse_while_away()?;
+    pub(crate) async fn client(&self) -> Answer<Object> {
+        Ok(self.pool.get().await?)
+    }
+
+    pub(crate) async fn begin<'a>(&self, client: &'a mut Object) -> Answer<WriteTransaction<'a>> {
         // Times in the database have milliseconds in every backend.
         let now = Timestamp::from_millisecond(self.clock.now().as_millisecond())
             .map_err(|error| ControlError::Invalid(error.to_string()))?;
-        let doing = async {
-            match self.attempt(now, &deed).await {
-                Err(trouble) if trouble.is_lost_before_commit() => {
-                    self.drop_idle_connections();
-                    self.attempt(now, &deed).await
-                }
-                done => done,
-            }
-        };
-        let done = tokio::time::timeout(WRITE_MAX, doing).await.unwrap_or(Err(Trouble::Late));
-        self.outage.judge(done)
+        Ok(WriteTransaction::new(client.transaction().await?, now))
     }
 
-    /// What cut one connection has likely cut the others too.
-    fn drop_idle_connections(&self) {
-        self.pool.retain(|_, _| false);
-    }
-
-    async fn ask<T>(&self, question: &impl AsyncFn(&Object) -> Answer<T>) -> Answer<T> {
-        question(&self.pool.get().await?).await
-    }
-
-    async fn attempt<T>(
-        &self,
-        now: Timestamp,
-        deed: &impl AsyncFn(&WriteTransaction<'_>) -> Answer<T>,
-    ) -> Answer<T> {
-        let mut client = self.pool.get().await?;
-        let transaction = WriteTransaction::new(client.transaction().await?, now);
-        let value = deed(&transaction).await?;
+    /// Commits, and tells followers.
+    pub(crate) async fn commit(&self, transaction: WriteTransaction<'_>) -> Answer<()> {
         let changes = transaction.commit(self.origin).await?;
         self.feed.publish(changes);
-        Ok(value)
+        Ok(())
     }
 }
+
+/// Whether the server answers.
+pub(crate) async fn ping(client: &Object) -> Answer<()> {
+    client.simple_query("").await?;
+    Ok(())
+}
+
+/// A question or change on its way, tried at most twice.
+pub(crate) struct Attempt<'a> {
+    database: &'a Database,
+    deadline: Instant,
+    tries: u32,
+}
+
+impl Attempt<'_> {
+    /// Waits for a try. `Continue`: its connection was dead before anything was done, so another is due.
+    pub(crate) async fn settle<T>(
+        &mut self,
+        work: impl Future<Output = Answer<T>>,
+    ) -> ControlFlow<Result<T, ControlError>> {
+        self.tries += 1;
+        let answer = tokio::time::timeout_at(self.deadline, work).await.unwrap_or(Err(Trouble::Late));
+        match answer {
+            Err(trouble) if self.tries == 1 && trouble.is_lost_before_commit() => {
+                // What cut one connection has likely cut the others too.
+                self.database.pool.retain(|_, _| false);
+                ControlFlow::Continue(())
+            }
+            answer => ControlFlow::Break(self.database.outage.judge(answer)),
+        }
+    }
+}
+
+/// Answers a question: `ask!(database, |reader| list(reader, tenant))`.
+///
+/// A macro, because closures that borrow and return futures that are `Send` cannot be named yet.
+macro_rules! ask {
+    ($database:ident, |$reader:ident| $question:expr) => {
+        async {
+            let mut attempt = $database.attempt($crate::postgres::READ_MAX)?;
+            loop {
+                let work = async {
+                    let $reader = &$database.client().await?;
+                    $question.await
+                };
+                if let std::ops::ControlFlow::Break(answer) = attempt.settle(work).await {
+                    break answer;
+                }
+            }
+        }
+        .await
+    };
+}
+
+/// Runs a change in one transaction, and tells followers after its commit: `change!(database, |deed| add(deed, by))`.
+///
+/// An error after COMMIT was sent leaves open whether it happened; whoever must know asks.
+macro_rules! change {
+    ($database:ident, |$deed:ident| $change:expr) => {
+        async {
+            let mut attempt = $database.attempt($crate::postgres::WRITE_MAX)?;
+            loop {
+                let work = async {
+                    let mut client = $database.client().await?;
+                    let transaction = $database.begin(&mut client).await?;
+                    let $deed = &transaction;
+                    let value = $change.await?;
+                    $database.commit(transaction).await?;
+                    Ok(value)
+                };
+                if let std::ops::ControlFlow::Break(done) = attempt.settle(work).await {
+                    break done;
+                }
+            }
+        }
+        .await
+    };
+}
+
+pub(crate) use {ask, change};
 
 impl Drop for Database {
     fn drop(&mut self) {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tenancy::{Limits, PlanName, RequestId, Role, Slug, Tenant, TenantId, TenantKind, TenantStatus};
 
+use crate::postgres::{ask, change};
 use crate::{Actor, Backend, Change, Control, ControlError, NewMember};
 
 const COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.kind, t.plan, t.created_at";
@@ -60,7 +61,7 @@ impl Control {
                 database.write(move |deed| sqlite::create(deed, new, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::create(deed, new.clone(), by).await).await
+                change!(database, |deed| postgres::create(deed, new.clone(), by))
             }
         }
     }
@@ -76,7 +77,7 @@ impl Control {
                 database.read(move |reader| sqlite::find_by_slug(reader, &slug)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::find_by_slug(reader, slug).await).await
+                ask!(database, |reader| postgres::find_by_slug(reader, slug))
             }
         }
     }
@@ -100,7 +101,7 @@ impl Control {
                 database.read(move |reader| sqlite::with_limits(reader, &id)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::with_limits(reader, id).await).await
+                ask!(database, |reader| postgres::with_limits(reader, id))
             }
         }
     }
@@ -112,7 +113,7 @@ impl Control {
     pub async fn list_tenants(&self) -> Result<Vec<Tenant>, ControlError> {
         match &self.backend {
             Backend::Sqlite(database) => database.read(sqlite::list).await,
-            Backend::Postgres(database) => database.read(async |reader| postgres::list(reader).await).await,
+            Backend::Postgres(database) => ask!(database, |reader| postgres::list(reader)),
         }
     }
 
@@ -136,7 +137,7 @@ impl Control {
                 database.write(move |deed| sqlite::set_status(deed, &slug, status, &by)).await
             }
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::set_status(deed, slug, status, by).await).await
+                change!(database, |deed| postgres::set_status(deed, slug, status, by))
             }
         }
     }

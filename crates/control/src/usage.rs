@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tenancy::{Counters, RequestId, TenantId, UsageEvent};
 
+use crate::postgres::{ask, change};
 use crate::{Backend, Control, ControlError};
 
 /// What became of a batch of events; the three add up to its length.
@@ -52,7 +53,7 @@ impl Control {
         match &self.backend {
             Backend::Sqlite(database) => database.write(move |deed| sqlite::record(deed.tx(), events)).await,
             Backend::Postgres(database) => {
-                database.write(async |deed| postgres::record(deed.tx(), &events).await).await
+                change!(database, |deed| postgres::record(deed.tx(), &events))
             }
         }
     }
@@ -73,7 +74,7 @@ impl Control {
                 database.read(move |reader| sqlite::by_day(reader, &tenant, first, last)).await
             }
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::by_day(reader, tenant, first, last).await).await
+                ask!(database, |reader| postgres::by_day(reader, tenant, first, last))
             }
         }
     }
@@ -86,7 +87,7 @@ impl Control {
         match &self.backend {
             Backend::Sqlite(database) => database.read(move |reader| sqlite::stored_event(reader, id)).await,
             Backend::Postgres(database) => {
-                database.read(async |reader| postgres::stored_event(reader, id).await).await
+                ask!(database, |reader| postgres::stored_event(reader, id))
             }
         }
     }

@@ -211,6 +211,7 @@ fn control_code(error: &ControlError) -> ErrorCode {
         ControlError::Invalid(_) => ErrorCode::InvalidRequest,
         ControlError::Unavailable(_) => ErrorCode::Unavailable,
         ControlError::NewerSchema { .. }
+        | ControlError::OlderSchema { .. }
         | ControlError::NotOurs { .. }
         | ControlError::WrongEnvironment { .. }
         | ControlError::UntrustedSqlite { .. } => ErrorCode::Internal,
