@@ -1,5 +1,6 @@
 //! The service put together: every part it is made of, how it starts and how it ends.
 
+mod control_plane;
 mod dev_access;
 mod lifecycle;
 mod start;
