@@ -32,7 +32,7 @@ pub use error::ControlError;
 pub use invites::{Invite, NewInvite, Spent};
 pub use members::{Member, NewMember};
 pub use plans::Plan;
-pub use postgres::{Migrate, Migrated, PostgresOptions};
+pub use postgres::{Inspected, Migrate, Migrated, PostgresOptions};
 pub use tenants::{NewOwner, NewTenant, TenantWithLimits};
 pub use usage::{Conflict, Recorded, UsageDay};
 
@@ -103,6 +103,14 @@ impl Control {
         environment: Environment,
     ) -> Result<Migrated, ControlError> {
         postgres::migrate(options, environment, Migrate::Auto).await
+    }
+
+    /// What the schema of a control plane in PostgreSQL is; changes nothing.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`] when the database does not answer.
+    pub async fn inspect_postgres(options: &PostgresOptions) -> Result<Inspected, ControlError> {
+        postgres::inspect(options).await
     }
 
     /// `sqlite` or `postgres`.

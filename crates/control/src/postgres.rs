@@ -29,8 +29,8 @@ use crate::changes::Feed;
 pub use connect::PostgresOptions;
 pub(crate) use outage::{Answer, Trouble};
 pub(crate) use rows::{parsed, signed, unless_taken, unsigned, word};
-pub(crate) use schema::migrate;
-pub use schema::{Migrate, Migrated};
+pub use schema::{Inspected, Migrate, Migrated};
+pub(crate) use schema::{inspect, migrate};
 pub(crate) use transaction::WriteTransaction;
 
 use follow::Follower;

@@ -114,12 +114,24 @@ pub(crate) enum Command {
     Search(commands::memory::Search),
     /// Add, get, search, list and delete memories
     Memory(commands::memory::Memory),
-    /// Create, list, suspend, resume and delete tenants
+    /// Create, list, show, suspend, resume and delete tenants
     Tenant(commands::tenant::Tenant),
-    /// Create, list and revoke API keys
+    /// List, add, change and remove the members of a tenant
+    Member(commands::member::Member),
+    /// Invite people into a tenant, list and revoke invites
+    Invite(commands::invite::Invite),
+    /// Create, list, rotate and revoke API keys
     Key(commands::key::Key),
+    /// Show and change what tenants may use
+    Plan(commands::plan::Plan),
+    /// What tenants used, by day
+    Usage(commands::usage::Usage),
+    /// Who changed what, when and from where
+    Audit(commands::audit::Audit),
     /// Who serves the data folder, where, and how much is in it
     Status(commands::status::Status),
+    /// Look at the control plane's database, and bring it up to date
+    Control(commands::control::ControlCommand),
     /// Look at the configuration
     Config(commands::config::ConfigCommand),
     /// Measure speed and retrieval quality

@@ -32,6 +32,25 @@ pub struct Migrated {
     pub to: i64,
 }
 
+/// What a database says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    /// The version of its schema; 0 for an empty database.
+    pub version: i64,
+    /// The version this program needs.
+    pub needed: i64,
+    /// Its stamp.
+    pub environment: Option<String>,
+}
+
+/// Reads the version and the stamp, and changes nothing.
+pub(crate) async fn inspect(options: &PostgresOptions) -> Result<Inspected, ControlError> {
+    let client = connect::direct(options).await?;
+    let version = version(&client).await?;
+    let environment = if version == 0 { None } else { stamp_of(&client).await? };
+    Ok(Inspected { version, needed: needed(), environment })
+}
+
 /// Checks the schema and the stamp, and sets up or migrates as `migrate` says. An empty database is always set up.
 pub(crate) async fn migrate(
     options: &PostgresOptions,
@@ -42,9 +61,7 @@ pub(crate) async fn migrate(
     // Released when the connection ends, whatever happens.
     client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.map_err(unavailable)?;
     let from = version(&client).await?;
-    let runner = embedded::migrations::runner();
-    let to =
-        runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0);
+    let to = needed();
     if from > to {
         return Err(ControlError::NewerSchema { found: from, known: to });
     }
@@ -58,11 +75,17 @@ pub(crate) async fn migrate(
         }
     }
     if from < to {
-        let migrated = runner.run_async(&mut client).await;
+        let migrated = embedded::migrations::runner().run_async(&mut client).await;
         migrated.map_err(|error| ControlError::Unavailable(format!("migration failed: {error}")))?;
         stamp(&client, environment).await?;
     }
     Ok(Migrated { from, to })
+}
+
+/// The newest version this program knows.
+fn needed() -> i64 {
+    let runner = embedded::migrations::runner();
+    runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }
 
 async fn version(client: &Client) -> Result<i64, ControlError> {
@@ -93,12 +116,7 @@ async fn require_empty(client: &Client) -> Result<(), ControlError> {
 }
 
 async fn require_stamp(client: &Client, environment: Environment) -> Result<(), ControlError> {
-    let stamped = client
-        .query_opt("SELECT value FROM meta WHERE name = 'environment'", &[])
-        .await
-        .map_err(unavailable)?
-        .map(|row| row.get::<_, String>(0));
-    match stamped {
+    match stamp_of(client).await? {
         Some(stamped) if stamped != environment.as_str() => {
             Err(ControlError::wrong_environment(stamped, environment))
         }
@@ -106,6 +124,11 @@ async fn require_stamp(client: &Client, environment: Environment) -> Result<(), 
         // A setup that died between the tables and the stamp.
         None => stamp(client, environment).await,
     }
+}
+
+async fn stamp_of(client: &Client) -> Result<Option<String>, ControlError> {
+    let row = client.query_opt("SELECT value FROM meta WHERE name = 'environment'", &[]).await;
+    Ok(row.map_err(unavailable)?.map(|row| row.get(0)))
 }
 
 async fn stamp(client: &Client, environment: Environment) -> Result<(), ControlError> {

@@ -15,6 +15,7 @@ use tenancy::Environment;
 
 use super::{App, Background, DevAccess, Lifecycle, control_plane};
 use crate::config::{Config, Enforcement};
+use crate::jobs::Deletions;
 use crate::telemetry::Telemetry;
 use crate::vectors::Vectors;
 
@@ -115,6 +116,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         vectors,
         telemetry,
         lifecycle,
+        deletions: Deletions::default(),
         dev,
         background: Mutex::default(),
     });

@@ -68,6 +68,7 @@ pub const METRICS: &[Metric] = &[
     metric("engram_db_open_failures_total", Kind::Counter, "Tenant stores that did not open"),
     metric("engram_volume_free_bytes", Kind::Gauge, "Free bytes of the data volume"),
     metric("engram_volume_size_bytes", Kind::Gauge, "Size of the data volume"),
+    metric("engram_deletions_unfinished", Kind::Gauge, "Deleted tenants whose files are not removed yet"),
     metric("engram_job_failures_total", Kind::Counter, "Runs of background jobs that failed, by job"),
     metric("engram_job_last_success_timestamp_seconds", Kind::Gauge, "When a background job last succeeded"),
 ];
