@@ -28,7 +28,9 @@ async fn a_client_without_a_credential_is_led_to_the_identity_provider() {
     let document = "https://memory.example.com/.well-known/oauth-protected-resource/v1/mcp";
     assert_eq!(challenge, format!("Bearer realm=\"engram\", resource_metadata=\"{document}\""));
 
-    for (path, resource) in [("/v1/mcp", "https://memory.example.com/v1/mcp"), ("", "https://memory.example.com")] {
+    for (path, resource) in
+        [("/v1/mcp", "https://memory.example.com/v1/mcp"), ("", "https://memory.example.com")]
+    {
         let request = Request::get(format!("{WELL_KNOWN}{path}")).header("host", "evil.example");
         let described = house.send(request.body(Body::empty()).unwrap()).await.expect(200);
         assert_eq!(described["resource"], resource);
