@@ -11,6 +11,7 @@ mod invites;
 mod isolation;
 mod members;
 mod plans;
+mod protected_resource;
 mod service;
 mod tenants;
 mod usage;
