@@ -32,10 +32,7 @@ pub(super) const SETTINGS: &[Setting] = &[
             });
             Ok(())
         },
-        |config| match config.control.place() {
-            ControlPlace::Embedded => Some("embedded".to_owned()),
-            ControlPlace::Postgres(url) => Some(without_password(url.reveal())),
-        },
+        |config| Some(config.control.shown_url()),
     ),
     Setting::new(
         "control.direct_url",
@@ -52,6 +49,14 @@ impl ControlSettings {
     /// Where the control plane is, asked for or not.
     pub fn place(&self) -> ControlPlace {
         self.asked.clone().unwrap_or(ControlPlace::Embedded)
+    }
+
+    /// The same for people, without its password.
+    pub fn shown_url(&self) -> String {
+        match self.place() {
+            ControlPlace::Embedded => "embedded".to_owned(),
+            ControlPlace::Postgres(url) => without_password(url.reveal()),
+        }
     }
 
     /// What does not fit together.

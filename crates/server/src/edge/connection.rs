@@ -27,6 +27,8 @@ use super::client::Transport;
 
 /// Requests one HTTP/2 connection may have open at once.
 const STREAMS_MAX: u32 = 256;
+/// Headers of one request, together: eight times what is usual, and what a stranger may have us keep for him.
+const HEADERS_BYTES_MAX: u32 = 64 * 1024;
 /// A connection that was taken just before the end has this long to say what it wants.
 const LATECOMER: Duration = Duration::from_secs(1);
 
@@ -47,11 +49,16 @@ impl Doorway {
         stop: CancellationToken,
     ) -> Self {
         let mut server = auto::Builder::new(TokioExecutor::new());
-        server.http1().timer(TokioTimer::new()).header_read_timeout(options.idle_timeout);
+        server
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(options.idle_timeout)
+            .max_buf_size(HEADERS_BYTES_MAX as usize);
         server
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEADERS_BYTES_MAX)
             .keep_alive_interval(Some(options.idle_timeout))
             .keep_alive_timeout(options.header_timeout);
         Self { server, router, tls, options, stop }
