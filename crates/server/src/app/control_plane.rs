@@ -1,6 +1,6 @@
 //! The control plane that the configuration names: opened at a start, looked at and brought up to date by hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use control::{Control, ControlError, Inspected, Migrate, Migrated, PostgresOptions};
@@ -33,7 +33,7 @@ pub enum ControlPlane {
 /// [`ControlError::Unavailable`] when the database does not answer.
 pub async fn inspect(config: &Config) -> Result<ControlPlane, ControlError> {
     match config.control.place() {
-        ControlPlace::Embedded => Ok(ControlPlane::Embedded { file: file(config) }),
+        ControlPlace::Embedded => Ok(ControlPlane::Embedded { file: file_in(&config.service.data_dir) }),
         ControlPlace::Postgres(url) => {
             Ok(ControlPlane::Postgres(Control::inspect_postgres(&options(config, &url)).await?))
         }
@@ -49,30 +49,23 @@ pub async fn migrate(config: &Config) -> Result<Option<Migrated>, ControlError> 
     match config.control.place() {
         ControlPlace::Embedded => Ok(None),
         ControlPlace::Postgres(url) => {
-            let environment = config.service.environment;
-            Control::migrate_postgres(&options(config, &url), environment).await.map(Some)
+            let migrated =
+                Control::migrate_postgres(&options(config, &url), config.service.environment).await?;
+            Ok(Some(migrated))
         }
     }
 }
 
 /// Opens it. In dev an older schema is brought up to date; elsewhere somebody decides when.
 pub(super) async fn open(config: &Config, clock: &SharedClock) -> Result<Control, StartError> {
+    let environment = config.service.environment;
     match config.control.place() {
         ControlPlace::Embedded => {
-            let environment = config.service.environment;
-            Ok(Control::open(&file(config), SharedClock::clone(clock), environment).await?)
+            let file = file_in(&config.service.data_dir);
+            Ok(Control::open(&file, SharedClock::clone(clock), environment).await?)
         }
         ControlPlace::Postgres(url) => postgres(config, &url, clock).await,
     }
-}
-
-fn file(config: &Config) -> PathBuf {
-    config.service.data_dir.join("control/control.db")
-}
-
-fn options(config: &Config, url: &Secret) -> PostgresOptions {
-    let direct_url = config.control.direct_url.as_ref().map(|url| url.reveal().to_owned());
-    PostgresOptions { direct_url, ..PostgresOptions::new(url.reveal()) }
 }
 
 async fn postgres(config: &Config, url: &Secret, clock: &SharedClock) -> Result<Control, StartError> {
@@ -84,8 +77,8 @@ async fn postgres(config: &Config, url: &Secret, clock: &SharedClock) -> Result<
     let begun = Instant::now();
     let mut told = false;
     loop {
-        let options = options(config, url);
-        let opened = Control::open_postgres(options, SharedClock::clone(clock), environment, migrate).await;
+        let clock = SharedClock::clone(clock);
+        let opened = Control::open_postgres(options(config, url), clock, environment, migrate).await;
         let why = match opened {
             Ok(control) => return Ok(control),
             Err(ControlError::Unavailable(why)) => why,
@@ -99,4 +92,13 @@ async fn postgres(config: &Config, url: &Secret, clock: &SharedClock) -> Result<
         }
         tokio::time::sleep(TRY_EVERY).await;
     }
+}
+
+fn options(config: &Config, url: &Secret) -> PostgresOptions {
+    let direct_url = config.control.direct_url.as_ref().map(|url| url.reveal().to_owned());
+    PostgresOptions { direct_url, ..PostgresOptions::new(url.reveal()) }
+}
+
+fn file_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("control/control.db")
 }
