@@ -14,6 +14,7 @@ mod members;
 mod people;
 mod plans;
 mod protected_resource;
+mod quotas;
 mod service;
 mod tenants;
 mod usage;
