@@ -5,10 +5,12 @@ mod audit_log;
 mod call;
 mod docs_page;
 mod invites;
+mod jwks;
 mod members;
 mod memories;
 mod openapi;
 mod plans;
+mod protected_resource;
 mod router;
 mod search;
 mod service;
@@ -19,3 +21,5 @@ mod workspaces;
 
 pub use openapi::document;
 pub use router::{metrics_router, router};
+
+pub(crate) use protected_resource::challenge;

@@ -7,6 +7,8 @@ use fleet::FleetError;
 use gateway::Refusal;
 use tenancy::RequestId;
 
+use super::quota;
+
 /// Why a request was not answered.
 #[derive(Debug)]
 pub enum Failure {
@@ -39,6 +41,16 @@ impl Failure {
         }
     }
 
+    /// The quota that a write met in the tenant's file.
+    pub fn quota(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(FleetError::Engine(EngineError::BoundReached { what, .. })) => {
+                Some(quota::metric(*what))
+            }
+            Self::Refused(_) | Self::Invalid(_) | Self::Coded(..) | Self::Store(_) | Self::Control(_) => None,
+        }
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         self.code().status()
@@ -60,8 +72,8 @@ impl Failure {
             Self::Refused(Refusal::QuotaExceeded { metric, current, limit, .. }) => {
                 (Some((*metric).to_owned()), Some(*current), Some(*limit))
             }
-            Self::Store(FleetError::Engine(EngineError::Full)) => {
-                (Some("storage_bytes".to_owned()), None, None)
+            Self::Store(FleetError::Engine(EngineError::BoundReached { what, current, limit })) => {
+                (Some(quota::metric(*what).to_owned()), Some(*current), Some(*limit))
             }
             _ => (None, None, None),
         };
@@ -100,6 +112,10 @@ impl Failure {
                 format!("{}{more}", told.join("; "))
             }
             Self::Coded(_, message) => message.clone(),
+            Self::Store(FleetError::Engine(EngineError::BoundReached { what, current, limit })) => {
+                let metric = quota::metric(*what);
+                Refusal::QuotaExceeded { metric, current: *current, limit: *limit }.to_string()
+            }
             Self::Store(FleetError::Engine(error)) if self.is_safe_to_show() => error.to_string(),
             Self::Control(error) if self.is_safe_to_show() => error.to_string(),
             Self::Store(_) | Self::Control(_) => self.code().meaning().to_owned(),
@@ -170,6 +186,11 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
         Refusal::ConflictingCredentials => ErrorCode::ConflictingCredentials,
         Refusal::ContradictingTenant { .. } => ErrorCode::TenantMismatch,
         Refusal::TenantUnknown { .. } => ErrorCode::TenantNotFound,
+        Refusal::ConflictingTenants { .. } => ErrorCode::ConflictingTenant,
+        Refusal::MalformedHost { .. } => ErrorCode::InvalidHost,
+        Refusal::TenantRequired => ErrorCode::TenantRequired,
+        Refusal::NotAMember => ErrorCode::NotAMember,
+        Refusal::Overloaded { .. } => ErrorCode::Overloaded,
         Refusal::Forbidden { .. } => ErrorCode::Forbidden,
         Refusal::Suspended => ErrorCode::TenantSuspended,
         Refusal::RateLimited { .. } => ErrorCode::RateLimited,
@@ -192,7 +213,7 @@ fn store_code(error: &FleetError) -> ErrorCode {
             EngineError::VersionConflict { .. } => ErrorCode::VersionConflict,
             EngineError::CustomIdTaken { .. } => ErrorCode::CustomIdTaken,
             EngineError::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
-            EngineError::Full => ErrorCode::QuotaExceeded,
+            EngineError::BoundReached { .. } => ErrorCode::QuotaExceeded,
             EngineError::Disk(_) => ErrorCode::VolumeFull,
             EngineError::Damaged(_) | EngineError::NewerSchema { .. } => ErrorCode::TenantUnavailable,
             EngineError::DeadlineExceeded => ErrorCode::Timeout,
@@ -222,10 +243,8 @@ fn control_code(error: &ControlError) -> ErrorCode {
 mod tests {
     use std::time::Duration;
 
-    use gateway::{AuthFailure, Needed, RateState};
-    use tenancy::RateClass;
-
     use super::*;
+    use gateway::{AuthFailure, Needed, RateState};
 
     #[test]
     fn the_table_and_the_gateway_agree_on_every_refusal() {
@@ -235,10 +254,15 @@ mod tests {
             Refusal::Unauthenticated { reason: AuthFailure::Missing },
             Refusal::ConflictingCredentials,
             Refusal::ContradictingTenant { named: named.clone() },
-            Refusal::TenantUnknown { named },
+            Refusal::TenantUnknown { named: named.clone() },
+            Refusal::ConflictingTenants { one: named.clone(), other: "other".into() },
+            Refusal::MalformedHost { host: named.clone(), domain: named },
+            Refusal::TenantRequired,
+            Refusal::NotAMember,
+            Refusal::Overloaded { retry_after },
             Refusal::Forbidden { needed: Needed::OperatorKey },
             Refusal::Suspended,
-            Refusal::RateLimited { class: RateClass::Read, retry_after, rate: RateState::default() },
+            Refusal::RateLimited { class: "read", retry_after, rate: RateState::default() },
             Refusal::QuotaExceeded { metric: "memories", current: 5, limit: 5 },
             Refusal::Unavailable { retry_after },
         ] {
