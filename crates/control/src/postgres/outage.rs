@@ -141,6 +141,10 @@ impl std::fmt::Display for Trouble {
 /// An error of the driver and what is behind it; the driver's own text says only where.
 pub(super) fn told(error: &tokio_postgres::Error) -> String {
     match std::error::Error::source(error) {
+        // Hosted databases have certificates that systems know; those of one's own often do not.
+        Some(source) if source.is::<std::io::Error>() && source.to_string().contains("peer certificate") => {
+            format!("{error}: {source}; name the certificate that signed it with sslrootcert=FILE in the URL")
+        }
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     }

@@ -92,7 +92,7 @@ async fn tls_is_checked_and_bound_to_the_password() {
         control.ping().await.unwrap();
     }
     for (options, why) in [
-        (url("pa55-word", "sslmode=require"), "invalid peer certificate"),
+        (url("pa55-word", "sslmode=require"), "sslrootcert=FILE in the URL"),
         (url("pa55-word", "sslmode=disable"), "no pg_hba.conf entry"),
         (url("wrong-pa55-word", &format!("sslmode=require&{root}")), "password authentication failed"),
         (url("pa55-word", "sslmode=require&sslrootcert=/nowhere.pem"), "/nowhere.pem"),
