@@ -10,6 +10,7 @@ mod members;
 mod memories;
 mod openapi;
 mod plans;
+mod protected_resource;
 mod router;
 mod search;
 mod service;
@@ -20,3 +21,5 @@ mod workspaces;
 
 pub use openapi::document;
 pub use router::{metrics_router, router};
+
+pub(crate) use protected_resource::challenge;

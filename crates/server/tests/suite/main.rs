@@ -14,6 +14,7 @@ mod jwks;
 mod members;
 mod people;
 mod plans;
+mod protected_resource;
 mod service;
 mod tenants;
 mod usage;
