@@ -10,6 +10,7 @@ mod house;
 mod invites;
 mod isolation;
 mod issuer;
+mod jwks;
 mod members;
 mod people;
 mod plans;
