@@ -116,17 +116,26 @@ impl Control {
 impl Plan {
     fn check(&self) -> Result<(), ControlError> {
         let length = self.name.as_str().trim().len();
-        if (1..=PLAN_NAME_LENGTH_MAX).contains(&length) && !self.name.as_str().starts_with(OWN_PLAN_PREFIX) {
+        let plain = !self.name.as_str().contains(char::is_control);
+        if (1..=PLAN_NAME_LENGTH_MAX).contains(&length)
+            && plain
+            && !self.name.as_str().starts_with(OWN_PLAN_PREFIX)
+        {
             return Ok(());
         }
         Err(ControlError::Invalid(format!(
-            "a plan's name has 1-{PLAN_NAME_LENGTH_MAX} characters and does not start with {OWN_PLAN_PREFIX:?}"
+            "a plan's name has 1-{PLAN_NAME_LENGTH_MAX} printable characters and does not start with {OWN_PLAN_PREFIX:?}"
         )))
     }
 
     /// The plan of one tenant alone.
     fn own(tenant: &TenantId, limits: Limits) -> Self {
         Self { name: PlanName::new(&format!("{OWN_PLAN_PREFIX}{tenant}")), limits }
+    }
+
+    /// The tenant whose own plan it is.
+    fn owner(&self) -> Option<TenantId> {
+        TenantId::parse(self.name.as_str().strip_prefix(OWN_PLAN_PREFIX)?).ok()
     }
 
     fn limits_as_json(&self) -> Result<Value, ControlError> {

@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    api_keys, audit_log, docs_page, invites, members, memories, openapi, plans, protected_resource, search,
-    service, stats, tenants, usage, workspaces,
+    api_keys, audit_log, docs_page, invites, jwks, members, memories, openapi, plans, protected_resource,
+    search, service, stats, tenants, usage, workspaces,
 };
 use crate::app::App;
 use crate::edge::{self, Arrival};
@@ -77,6 +77,8 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(plans::list_plans, plans::set_plan))
         .routes(routes!(usage::report_usage))
         .routes(routes!(audit_log::show_audit_log))
+        .routes(routes!(jwks::show_jwks))
+        .routes(routes!(jwks::refresh_jwks))
         // the service itself
         .routes(routes!(service::health))
         .routes(routes!(service::ready))
