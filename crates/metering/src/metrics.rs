@@ -11,6 +11,7 @@ const CONFLICTING: &str = "engram_usage_conflicting_total";
 const DROPPED: &str = "engram_usage_dropped_total";
 const WRITE_FAILURES: &str = "engram_usage_spool_write_failures_total";
 const CORRUPT: &str = "engram_usage_spool_corrupt_total";
+const DRY_RUN: &str = "engram_usage_dry_run_events_total";
 const FLUSH_FAILURES: &str = "engram_usage_flush_failures_total";
 const FLUSH_SECONDS: &str = "engram_usage_flush_seconds";
 const SPOOL_DEPTH: &str = "engram_usage_spool_depth";
@@ -25,6 +26,7 @@ const COUNTERS: &[(&str, &str)] = &[
     (DROPPED, "Usage events lost because neither disk nor memory could hold them"),
     (WRITE_FAILURES, "Writes or syncs of the usage spool that failed"),
     (CORRUPT, "Places of the usage spool that could not be read"),
+    (DRY_RUN, "Usage events of a dry run: added up, and not in the ledger"),
     (FLUSH_FAILURES, "Batches of usage events the ledger did not take"),
 ];
 
@@ -68,6 +70,10 @@ pub(crate) fn write_failed() {
 
 pub(crate) fn dropped() {
     counter!(DROPPED).increment(1);
+}
+
+pub(crate) fn dry_run(events: u64) {
+    counter!(DRY_RUN).increment(events);
 }
 
 pub(crate) fn corrupt(places: u64) {

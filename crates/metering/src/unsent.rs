@@ -6,7 +6,7 @@ use control::UsageDay;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use parking_lot::Mutex;
-use tenancy::{Counters, TenantId, UsageEvent};
+use tenancy::{Counters, TenantId, UsageEvent, UsageSum};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -33,13 +33,7 @@ pub(crate) struct Tally {
 }
 
 /// Days since 1970 in UTC, and what is waiting of each.
-type Days = BTreeMap<i64, Sum>;
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Sum {
-    requests: u64,
-    counters: Counters,
-}
+type Days = BTreeMap<i64, UsageSum>;
 
 #[derive(Debug, Default)]
 struct Backlog {
@@ -49,19 +43,9 @@ struct Backlog {
 }
 
 impl Unsent {
+    /// Adds an event and returns how many wait now.
     pub(crate) fn add(&self, event: &UsageEvent) -> u64 {
-        let mut backlog = self.backlog.lock();
-        if backlog.oldest.is_none() {
-            backlog.oldest = Some(event.occurred_at);
-        }
-        backlog.events += 1;
-        if let Some(days) = backlog.tenants.get_mut(&event.tenant_id) {
-            days.entry(day_number(event)).or_default().add(event);
-        } else {
-            let days = backlog.tenants.entry(event.tenant_id.clone()).or_default();
-            days.entry(day_number(event)).or_default().add(event);
-        }
-        backlog.events
+        self.backlog.lock().add(event)
     }
 
     pub(crate) fn subtract(&self, sent: &Tally) {
@@ -70,7 +54,7 @@ impl Unsent {
             let Some(days) = backlog.tenants.get_mut(tenant) else { continue };
             for (day, sent_sum) in sent_days {
                 let Some(sum) = days.get_mut(day) else { continue };
-                sum.subtract(*sent_sum);
+                *sum -= *sent_sum;
                 if sum.requests == 0 {
                     days.remove(day);
                 }
@@ -82,6 +66,15 @@ impl Unsent {
         backlog.events = backlog.events.saturating_sub(sent.events);
         // The spool is sent in the order it was written, so what is left is younger than what was sent.
         backlog.oldest = if backlog.events == 0 { None } else { sent.newest.max(backlog.oldest) };
+    }
+
+    /// Starts over from what is known to wait: for when a part of the spool was lost, and with it what was added.
+    pub(crate) fn start_over(&self, waiting: &[UsageEvent]) {
+        let mut backlog = self.backlog.lock();
+        *backlog = Backlog::default();
+        for event in waiting {
+            backlog.add(event);
+        }
     }
 
     pub(crate) fn depth(&self) -> Depth {
@@ -106,12 +99,25 @@ impl Unsent {
     }
 }
 
+impl Backlog {
+    fn add(&mut self, event: &UsageEvent) -> u64 {
+        self.oldest = self.oldest.or(Some(event.occurred_at));
+        self.events += 1;
+        let days = match self.tenants.get_mut(&event.tenant_id) {
+            Some(days) => days,
+            None => self.tenants.entry(event.tenant_id.clone()).or_default(),
+        };
+        *days.entry(day_number(event)).or_default() += UsageSum::of(event);
+        self.events
+    }
+}
+
 impl Tally {
     pub(crate) fn of(events: &[UsageEvent]) -> Self {
         let mut tally = Self::default();
         for event in events {
             let days = tally.sums.entry(event.tenant_id.clone()).or_default();
-            days.entry(day_number(event)).or_default().add(event);
+            *days.entry(day_number(event)).or_default() += UsageSum::of(event);
             tally.events += 1;
             tally.newest = tally.newest.max(Some(event.occurred_at));
         }
@@ -121,22 +127,6 @@ impl Tally {
     /// The same events, leaving before older ones did.
     pub(crate) fn out_of_order(self) -> Self {
         Self { newest: None, ..self }
-    }
-}
-
-impl Sum {
-    fn add(&mut self, event: &UsageEvent) {
-        self.requests += 1;
-        self.counters += event.counters;
-    }
-
-    fn subtract(&mut self, sent: Self) {
-        let counters = &mut self.counters;
-        self.requests = self.requests.saturating_sub(sent.requests);
-        counters.api_calls = counters.api_calls.saturating_sub(sent.counters.api_calls);
-        counters.search_queries = counters.search_queries.saturating_sub(sent.counters.search_queries);
-        counters.memories_created = counters.memories_created.saturating_sub(sent.counters.memories_created);
-        counters.storage_bytes_delta -= sent.counters.storage_bytes_delta;
     }
 }
 
