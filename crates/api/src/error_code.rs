@@ -54,6 +54,8 @@ error_codes! {
     CustomIdTaken, "custom_id_taken", 409, "Another memory of the workspace has this custom_id.";
     IdempotencyKeyReused, "idempotency_key_reused", 409, "The Idempotency-Key was used before with another body.";
     Conflict, "conflict", 409, "The name is taken.";
+    LastOwner, "last_owner", 409, "A tenant keeps at least one owner; make somebody else an owner first.";
+    InviteSpent, "invite_spent", 409, "The invite has expired, was accepted or was taken back; ask for another.";
     BodyTooLarge, "body_too_large", 413, "The body is larger than the service takes.";
     UnsupportedMediaType, "unsupported_media_type", 415, "The body must be sent as application/json.";
     RateLimited, "rate_limited", 429, "Too many requests; wait `retry_after` seconds.";

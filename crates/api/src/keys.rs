@@ -46,6 +46,18 @@ pub struct ApiKey {
     /// When it was last used, within a minute.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_used_at: Option<Timestamp>,
+    /// The id of the key that takes its place, once it is rotated.
+    pub rotated_to: Option<String>,
+}
+
+/// How a key is replaced.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+pub struct RotateApiKey {
+    /// The tenant's slug, for operators; or name it in `X-Engram-Tenant`.
+    pub tenant: Option<String>,
+    /// Seconds for which the old key still opens: 0 to 30 days, a day unless said.
+    #[schema(minimum = 0, maximum = 2_592_000)]
+    pub overlap_s: Option<u64>,
 }
 
 /// A new key, with the secret that is shown this once.

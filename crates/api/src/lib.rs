@@ -1,20 +1,29 @@
 //! Wire shapes and the table of error codes. No logic: what a caller sends and gets, word for word.
 
+mod audit_log;
 mod error_code;
 mod keys;
+mod members;
 mod memories;
+mod plans;
 mod search;
 mod service;
 mod tenants;
 mod usage;
 
+pub use audit_log::{AuditLog, AuditRecord};
 pub use error_code::{ErrorBody, ErrorCode, ErrorDetail};
-pub use keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey};
+pub use keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, RotateApiKey};
+pub use members::{
+    AcceptInvite, AddMember, CreateInvite, CreatedInvite, Invite, InviteList, Member, MemberList,
+    UpdateMember,
+};
 pub use memories::{
     CreateMemory, CreateMemoryBatch, DeleteMemories, DeletedMemories, Memory, MemoryHistory, MemoryList,
     MemoryPage, MemoryRevision, RevertMemory, UpdateMemory,
 };
+pub use plans::{Plan, PlanList, SetPlan};
 pub use search::{CorrectedWord, Explanation, Search, SearchAnswer, SearchHit, Signal};
 pub use service::{Health, KindCount, Readiness, ReadinessCheck, Stats, Workspace, WorkspaceList};
-pub use tenants::{CreateTenant, Plan, PlanList, SetPlan, Tenant, TenantList, UpdateTenant};
-pub use usage::{RateLimits, TokenBucket, Usage, UsageDay, UsageLimits};
+pub use tenants::{CreateTenant, Deletion, Tenant, TenantDetails, TenantList, UpdateTenant};
+pub use usage::{RateLimits, TenantUsageDay, TokenBucket, Usage, UsageDay, UsageLimits, UsageReport};

@@ -1,7 +1,8 @@
-//! Tenants and plans on the wire; for operators.
+//! Tenants on the wire, and what is left to do when one is deleted.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::UsageLimits;
@@ -24,8 +25,8 @@ pub struct CreateTenant {
 /// A change of a tenant.
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct UpdateTenant {
-    /// `active`, `suspended` or `deleted` (for ever, with all it stored).
-    #[schema(pattern = "^(active|suspended|deleted)$")]
+    /// `active` or `suspended`; `DELETE /tenants/{slug}` deletes.
+    #[schema(pattern = "^(active|suspended)$")]
     pub status: Option<String>,
     /// Another plan.
     pub plan: Option<String>,
@@ -49,39 +50,52 @@ pub struct Tenant {
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// The role of the person who asks; absent for keys and operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
 }
 
-/// Tenants by slug.
+/// A tenant and what it may use.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TenantDetails {
+    /// The tenant.
+    #[serde(flatten)]
+    pub tenant: Tenant,
+    /// What its plan allows; `null` is no limit.
+    pub limits: UsageLimits,
+}
+
+/// A page of tenants by slug.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct TenantList {
     /// The tenants.
     pub items: Vec<Tenant>,
+    /// The cursor of the next page; `null` on the last one.
+    pub next_cursor: Option<String>,
 }
 
-/// A named set of limits.
+/// The deletion of a tenant: its traffic has stopped, and what it stored is removed step by step.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Plan {
-    /// Its name.
-    #[schema(example = "free")]
-    pub name: String,
-    /// What it allows; `null` is no limit.
-    pub limits: UsageLimits,
-}
-
-/// Limits to give a plan, or one tenant alone.
-#[derive(Debug, Clone, Default, Serialize, ToSchema)]
-pub struct SetPlan {
-    /// The plan to make or change; or else `tenant`.
-    pub name: Option<String>,
-    /// The tenant that gets limits of its own; or else `name`.
-    pub tenant: Option<String>,
-    /// The limits that change: an absent one stays as it is, `null` is no limit.
-    pub limits: UsageLimits,
-}
-
-/// Every plan, by name.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct PlanList {
-    /// The plans.
-    pub items: Vec<Plan>,
+pub struct Deletion {
+    /// The tenant's id, under which its deletion is found for ever.
+    pub tenant_id: String,
+    /// Its slug, which is free again.
+    pub slug: String,
+    /// `running` until nothing is left to remove, then `finished`.
+    #[schema(pattern = "^(running|finished)$")]
+    pub status: String,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    pub requested_at: Timestamp,
+    /// Who asked for it, as the audit log names them.
+    pub requested_by: String,
+    /// The receipt: what each finished step removed.
+    pub steps: Map<String, Value>,
+    /// Tries that failed so far; the next one follows by itself.
+    pub attempts: u64,
+    /// What the last failed try stumbled over.
+    pub last_error: Option<String>,
+    /// When nothing was left to remove.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
 }

@@ -28,6 +28,31 @@ pub struct UsageDay {
     pub storage_bytes: i64,
 }
 
+/// What tenants used, by tenant and day; for operators.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UsageReport {
+    /// The first day asked for.
+    pub from: String,
+    /// The last day asked for.
+    pub to: String,
+    /// Days with usage, tenant by tenant in the order of their creation, oldest day first.
+    pub items: Vec<TenantUsageDay>,
+    /// The cursor of the next page of tenants; `null` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// One UTC day of one tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TenantUsageDay {
+    /// The tenant's id.
+    pub tenant_id: String,
+    /// The tenant's slug.
+    pub tenant: String,
+    /// What it used.
+    #[serde(flatten)]
+    pub usage: UsageDay,
+}
+
 /// What a plan allows; `null` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UsageLimits {

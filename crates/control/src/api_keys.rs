@@ -1,13 +1,14 @@
 //! API keys as they are stored: a prefix to find them by and a keyed hash to prove them by, never the key itself.
 
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::json;
+use serde_json::{Value, json};
 use tenancy::{RequestId, Scopes, TenantId};
 
-use crate::database::WriteTransaction;
-use crate::rows::{is_taken, parsed, timestamp, timestamp_or_null};
-use crate::{Actor, Change, Control, ControlError};
+use crate::postgres::{ask, change};
+use crate::{Actor, Backend, Change, Control, ControlError};
 
 /// Longest name of a key, in bytes.
 const KEY_NAME_BYTES_MAX: usize = 200;
@@ -61,6 +62,8 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
     /// When it last opened the door, within a minute.
     pub last_used_at: Option<Timestamp>,
+    /// The id of the key that takes its place.
+    pub rotated_to: Option<String>,
 }
 
 /// A key with what proves it.
@@ -81,38 +84,81 @@ impl Control {
     /// [`ControlError::Conflict`] when the prefix is taken (make another key), [`ControlError::NotFound`] when the
     /// tenant does not exist or is deleted, [`ControlError::Invalid`] for a long name, [`ControlError::Unavailable`].
     pub async fn insert_api_key(&self, new: NewApiKey, by: &Actor) -> Result<ApiKey, ControlError> {
-        if new.name.len() > KEY_NAME_BYTES_MAX {
-            return Err(ControlError::Invalid(format!(
-                "a key's name has at most {KEY_NAME_BYTES_MAX} bytes"
-            )));
+        new.check()?;
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let by = by.clone();
+                database.write(move |deed| sqlite::create(deed, new, &by)).await
+            }
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::create(deed, new.clone(), by))
+            }
         }
-        let by = by.clone();
-        self.write(move |deed| {
-            let key = ApiKey {
-                id: format!("key_{}", RequestId::at(deed.now()).as_uuid().simple()),
-                owner: new.owner,
-                prefix: new.prefix,
-                scopes: new.scopes,
-                name: new.name,
-                created_at: deed.now(),
-                expires_at: new.expires_at,
-                revoked_at: None,
-                last_used_at: None,
-            };
-            require_owner(deed, &key.owner)?;
-            insert(deed.tx(), &key, &new.hash, new.pepper_version)?;
-            let details = json!({
-                "tenant": tenant_id(&key.owner),
-                "prefix": key.prefix,
-                "scopes": key.scopes.to_string(),
-                "name": key.name,
-                "expires_at": key.expires_at,
-            });
-            let change = Change::ApiKey { prefix: key.prefix.clone() };
-            deed.note(&by, "create_api_key", &key.id, &details, change)?;
-            Ok(key)
-        })
-        .await
+    }
+
+    /// Puts a new key of the same owner in the place of an old one, which is refused from `old_expires_at` on, or
+    /// from its own expiry if that is earlier.
+    ///
+    /// # Errors
+    /// [`ControlError::NotFound`] for an unknown key, [`ControlError::Conflict`] when the old one is revoked, expired
+    /// or rotated already, or the prefix is taken; [`ControlError::Invalid`], [`ControlError::Unavailable`].
+    pub async fn rotate_api_key(
+        &self,
+        id: &str,
+        new: NewApiKey,
+        old_expires_at: Timestamp,
+        by: &Actor,
+    ) -> Result<ApiKey, ControlError> {
+        new.check()?;
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let (id, by) = (id.to_owned(), by.clone());
+                database.write(move |deed| sqlite::rotate(deed, &id, new, old_expires_at, &by)).await
+            }
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::rotate(deed, id, new.clone(), old_expires_at, by))
+            }
+        }
+    }
+
+    /// Replaces the hash of a key by one with a newer pepper, unless somebody else has already. The key stays the
+    /// same, so the audit log says nothing of it. Returns whether it was replaced.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    pub async fn rehash_api_key(
+        &self,
+        id: &str,
+        old_pepper_version: u32,
+        hash: [u8; 32],
+        pepper_version: u32,
+    ) -> Result<bool, ControlError> {
+        let rehash = Rehash { old_pepper_version, hash, pepper_version };
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let id = id.to_owned();
+                database.write(move |deed| sqlite::rehash(deed, &id, rehash)).await
+            }
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::rehash(deed, id, rehash))
+            }
+        }
+    }
+
+    /// One key, revoked or not.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    pub async fn api_key(&self, id: &str) -> Result<Option<ApiKey>, ControlError> {
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let id = id.to_owned();
+                database.read(move |reader| sqlite::find(reader, &id)).await
+            }
+            Backend::Postgres(database) => {
+                ask!(database, |reader| postgres::find(reader, id))
+            }
+        }
     }
 
     /// The key of that prefix, revoked and expired ones included.
@@ -120,20 +166,15 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn api_key_by_prefix(&self, prefix: &str) -> Result<Option<StoredApiKey>, ControlError> {
-        let prefix = prefix.to_owned();
-        self.read(move |reader| {
-            Ok(reader
-                .prepare_cached("SELECT * FROM api_keys WHERE prefix = ?1")?
-                .query_row([prefix], |row| {
-                    Ok(StoredApiKey {
-                        key: api_key(row)?,
-                        hash: row.get("hash")?,
-                        pepper_version: row.get("pepper_version")?,
-                    })
-                })
-                .optional()?)
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let prefix = prefix.to_owned();
+                database.read(move |reader| sqlite::by_prefix(reader, &prefix)).await
+            }
+            Backend::Postgres(database) => {
+                ask!(database, |reader| postgres::by_prefix(reader, prefix))
+            }
+        }
     }
 
     /// The keys of one tenant, or with `None` every key there is, oldest first; revoked ones included.
@@ -141,17 +182,15 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn list_api_keys(&self, tenant: Option<&TenantId>) -> Result<Vec<ApiKey>, ControlError> {
-        let tenant = tenant.cloned();
-        self.read(move |reader| {
-            let mut some = reader.prepare_cached(
-                "SELECT * FROM api_keys WHERE ?1 IS NULL OR tenant_id = ?1 ORDER BY created_at, id",
-            )?;
-            let keys = some
-                .query_map([tenant.as_ref().map(TenantId::as_str)], api_key)?
-                .collect::<rusqlite::Result<_>>()?;
-            Ok(keys)
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let tenant = tenant.cloned();
+                database.read(move |reader| sqlite::list(reader, tenant.as_ref())).await
+            }
+            Backend::Postgres(database) => {
+                ask!(database, |reader| postgres::list(reader, tenant))
+            }
+        }
     }
 
     /// Revokes a key for ever; running gateways follow at once. A key revoked before stays as it is.
@@ -159,26 +198,15 @@ impl Control {
     /// # Errors
     /// [`ControlError::NotFound`], [`ControlError::Unavailable`].
     pub async fn revoke_api_key(&self, id: &str, by: &Actor) -> Result<ApiKey, ControlError> {
-        let (id, by) = (id.to_owned(), by.clone());
-        self.write(move |deed| {
-            let key = deed
-                .tx()
-                .prepare_cached("SELECT * FROM api_keys WHERE id = ?1")?
-                .query_row([&id], api_key)
-                .optional()?
-                .ok_or(ControlError::NotFound { what: "key", name: id })?;
-            if key.revoked_at.is_some() {
-                return Ok(key);
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let (id, by) = (id.to_owned(), by.clone());
+                database.write(move |deed| sqlite::revoke(deed, &id, &by)).await
             }
-            deed.tx()
-                .prepare_cached("UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1")?
-                .execute(params![key.id, deed.now().as_millisecond()])?;
-            let change = Change::ApiKey { prefix: key.prefix.clone() };
-            let details = json!({ "tenant": tenant_id(&key.owner), "prefix": key.prefix });
-            deed.note(&by, "revoke_api_key", &key.id, &details, change)?;
-            Ok(ApiKey { revoked_at: Some(deed.now()), ..key })
-        })
-        .await
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::revoke(deed, id, by))
+            }
+        }
     }
 
     /// Notes when keys were last used, all in one transaction; an older time never replaces a newer one. Using a
@@ -187,79 +215,104 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn touch_api_keys(&self, uses: Vec<(String, Timestamp)>) -> Result<(), ControlError> {
-        self.write(move |deed| {
-            let mut touch = deed.tx().prepare_cached(
-                "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1",
-            )?;
-            for (id, used_at) in uses {
-                touch.execute(params![id, used_at.as_millisecond()])?;
+        match &self.backend {
+            Backend::Sqlite(database) => database.write(move |deed| sqlite::touch(deed, &uses)).await,
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::touch(deed, &uses))
             }
-            Ok(())
-        })
-        .await
-    }
-}
-
-fn require_owner(deed: &WriteTransaction<'_>, owner: &KeyOwner) -> Result<(), ControlError> {
-    let KeyOwner::Tenant(tenant) = owner else { return Ok(()) };
-    let known: bool = deed
-        .tx()
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM tenants WHERE id = ?1 AND status <> 'deleted')")?
-        .query_row([tenant.as_str()], |row| row.get(0))?;
-    if known {
-        Ok(())
-    } else {
-        Err(ControlError::NotFound { what: "tenant", name: tenant.as_str().to_owned() })
-    }
-}
-
-fn insert(tx: &Connection, key: &ApiKey, hash: &[u8; 32], pepper_version: u32) -> Result<(), ControlError> {
-    tx.prepare_cached(
-        "INSERT INTO api_keys (id, tenant_id, prefix, hash, pepper_version, scopes, name, created_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?
-    .execute(params![
-        key.id,
-        tenant_id(&key.owner),
-        key.prefix,
-        hash,
-        pepper_version,
-        key.scopes.to_string(),
-        key.name,
-        key.created_at.as_millisecond(),
-        key.expires_at.map(Timestamp::as_millisecond),
-    ])
-    .map_err(|error| {
-        if is_taken(&error) {
-            ControlError::Conflict { what: "key prefix", name: key.prefix.clone() }
-        } else {
-            error.into()
         }
-    })?;
-    Ok(())
-}
-
-fn tenant_id(owner: &KeyOwner) -> Option<&str> {
-    match owner {
-        KeyOwner::Tenant(id) => Some(id.as_str()),
-        KeyOwner::Operator => None,
     }
 }
 
-fn api_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
-    let owner = match row.get::<_, Option<String>>("tenant_id")? {
-        Some(_) => KeyOwner::Tenant(parsed(row, "tenant_id", |text: String| TenantId::parse(&text))?),
-        None => KeyOwner::Operator,
-    };
-    Ok(ApiKey {
-        id: row.get("id")?,
-        owner,
-        prefix: row.get("prefix")?,
-        scopes: parsed(row, "scopes", |text: String| Scopes::parse(&text))?,
-        name: row.get("name")?,
-        created_at: timestamp(row, "created_at")?,
-        expires_at: timestamp_or_null(row, "expires_at")?,
-        revoked_at: timestamp_or_null(row, "revoked_at")?,
-        last_used_at: timestamp_or_null(row, "last_used_at")?,
-    })
+/// A hash to be replaced.
+#[derive(Debug, Clone, Copy)]
+struct Rehash {
+    old_pepper_version: u32,
+    hash: [u8; 32],
+    pepper_version: u32,
+}
+
+impl NewApiKey {
+    fn check(&self) -> Result<(), ControlError> {
+        if self.name.len() <= KEY_NAME_BYTES_MAX {
+            return Ok(());
+        }
+        Err(ControlError::Invalid(format!("a key's name has at most {KEY_NAME_BYTES_MAX} bytes")))
+    }
+
+    fn at(self, now: Timestamp) -> StoredApiKey {
+        let key = ApiKey {
+            id: format!("key_{}", RequestId::at(now).as_uuid().simple()),
+            owner: self.owner,
+            prefix: self.prefix,
+            scopes: self.scopes,
+            name: self.name,
+            created_at: now,
+            expires_at: self.expires_at,
+            revoked_at: None,
+            last_used_at: None,
+            rotated_to: None,
+        };
+        StoredApiKey { key, hash: self.hash, pepper_version: self.pepper_version }
+    }
+}
+
+impl ApiKey {
+    fn change(&self) -> Change {
+        Change::ApiKey { prefix: self.prefix.clone() }
+    }
+
+    /// What the audit log says of a new one.
+    fn creation(&self) -> Value {
+        json!({
+            "tenant": self.owner.tenant().map(TenantId::as_str),
+            "prefix": self.prefix,
+            "scopes": self.scopes.to_string(),
+            "name": self.name,
+            "expires_at": self.expires_at,
+        })
+    }
+
+    fn revocation(&self) -> Value {
+        json!({ "tenant": self.owner.tenant().map(TenantId::as_str), "prefix": self.prefix })
+    }
+
+    fn rotation(&self, successor: &Self, until: Timestamp) -> Value {
+        json!({ "rotated_to": successor.id, "prefix": self.prefix, "expires_at": until })
+    }
+
+    /// Until when it overlaps a successor of `owner`, if it may have one at `now`.
+    fn overlap(
+        &self,
+        owner: &KeyOwner,
+        old_expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Timestamp, ControlError> {
+        if self.owner != *owner {
+            return Err(ControlError::Invalid("a key is rotated for its own owner".to_owned()));
+        }
+        let expired = self.expires_at.is_some_and(|expiry| expiry <= now);
+        if self.revoked_at.is_some() || expired || self.rotated_to.is_some() {
+            return Err(ControlError::Conflict { what: "successor of key", name: self.id.clone() });
+        }
+        Ok(self.expires_at.map_or(old_expires_at, |expiry| expiry.min(old_expires_at)))
+    }
+}
+
+impl KeyOwner {
+    /// The tenant it speaks for.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        match self {
+            Self::Tenant(id) => Some(id),
+            Self::Operator => None,
+        }
+    }
+}
+
+fn taken(prefix: &str) -> ControlError {
+    ControlError::Conflict { what: "key prefix", name: prefix.to_owned() }
+}
+
+fn unknown(id: &str) -> ControlError {
+    ControlError::NotFound { what: "key", name: id.to_owned() }
 }

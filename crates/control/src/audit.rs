@@ -1,18 +1,32 @@
 //! Who changed what, when and from where; written in the transaction of the change itself.
 
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
 use std::fmt;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use tenancy::TenantId;
 
-use crate::rows::{parsed, timestamp};
-use crate::{Control, ControlError};
+use crate::postgres::ask;
+use crate::{Backend, Control, ControlError};
 
 /// Whoever asks for a change, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     name: String,
     origin: Option<String>,
+}
+
+/// Which rows of the audit log to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Those of one tenant; of the whole installation when `None`.
+    pub tenant: Option<TenantId>,
+    /// Those older than the row with this id.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// One row of the audit log.
@@ -22,6 +36,8 @@ pub struct AuditRecord {
     pub id: i64,
     /// When the change was made.
     pub occurred_at: Timestamp,
+    /// The tenant it was a change of; `None` for the installation's own.
+    pub tenant: Option<TenantId>,
     /// Who made it, as [`Actor`] prints.
     pub actor: String,
     /// The address it came from, when it came over a network.
@@ -50,58 +66,41 @@ impl Actor {
         Self { name: format!("key:{key_id}"), origin: None }
     }
 
+    /// A person, by the `sub` of their token.
+    pub fn user(user_id: &str) -> Self {
+        Self { name: format!("user:{user_id}"), origin: None }
+    }
+
     /// The same actor, calling from an address.
     #[must_use]
     pub fn from_address(self, address: impl fmt::Display) -> Self {
         Self { origin: Some(address.to_string()), ..self }
     }
 
-    /// The actor's name: `system`, `local` or `key:<id>`.
+    /// The actor's name: `system`, `local`, `key:<id>` or `user:<id>`.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
 impl Control {
-    /// The newest `limit` rows of the audit log, newest first.
+    /// Rows of the audit log, newest first.
     ///
     /// # Errors
     /// [`ControlError::Unavailable`].
-    pub async fn audit_log(&self, limit: usize) -> Result<Vec<AuditRecord>, ControlError> {
-        self.read(move |reader| {
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut newest = reader.prepare_cached("SELECT * FROM audit_log ORDER BY id DESC LIMIT ?1")?;
-            let records = newest.query_map([limit], audit_record)?.collect::<rusqlite::Result<_>>()?;
-            Ok(records)
-        })
-        .await
+    pub async fn audit_log(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, ControlError> {
+        match &self.backend {
+            Backend::Sqlite(database) => database.read(move |reader| sqlite::read(reader, &query)).await,
+            Backend::Postgres(database) => {
+                ask!(database, |reader| postgres::read(reader, &query))
+            }
+        }
     }
 }
 
-pub(crate) fn insert(
-    tx: &Connection,
-    now: Timestamp,
-    by: &Actor,
-    action: &'static str,
-    target: &str,
-    details: &serde_json::Value,
-) -> Result<(), ControlError> {
-    tx.prepare_cached(
-        "INSERT INTO audit_log (occurred_at, actor, origin, action, target, details)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![now.as_millisecond(), by.name, by.origin, action, target, details.to_string()])?;
-    Ok(())
-}
-
-fn audit_record(row: &Row<'_>) -> rusqlite::Result<AuditRecord> {
-    Ok(AuditRecord {
-        id: row.get("id")?,
-        occurred_at: timestamp(row, "occurred_at")?,
-        actor: row.get("actor")?,
-        origin: row.get("origin")?,
-        action: row.get("action")?,
-        target: row.get("target")?,
-        details: parsed(row, "details", |text: String| serde_json::from_str(&text))?,
-    })
+impl AuditQuery {
+    /// Bounds as the databases count.
+    fn bounds(&self) -> (i64, i64) {
+        (self.before.unwrap_or(i64::MAX), i64::try_from(self.limit).unwrap_or(i64::MAX))
+    }
 }

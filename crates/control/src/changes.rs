@@ -24,6 +24,13 @@ pub enum Change {
         /// The key's stored prefix.
         prefix: String,
     },
+    /// A member is new or gone, or their role is another.
+    Member {
+        /// The tenant.
+        tenant: TenantId,
+        /// The person.
+        user_id: String,
+    },
     /// The limits of a plan.
     Plan {
         /// The plan.

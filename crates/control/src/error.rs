@@ -2,6 +2,8 @@
 
 use tenancy::Environment;
 
+use crate::Spent;
+
 /// What went wrong; the text of every variant but [`Unavailable`](Self::Unavailable) is safe to show.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -21,6 +23,15 @@ pub enum ControlError {
         /// The name that was asked for.
         name: String,
     },
+    /// A tenant must keep an owner; make somebody else one first.
+    #[error("this is the tenant's last owner; make somebody else an owner first")]
+    LastOwner,
+    /// The invite opens nothing any more; ask for another.
+    #[error("this invite is {}; ask for another", .why.as_str())]
+    InviteSpent {
+        /// What became of it.
+        why: Spent,
+    },
     /// The value breaks a rule of the control plane.
     #[error("{0}")]
     Invalid(String),
@@ -30,6 +41,16 @@ pub enum ControlError {
         /// Version in the file.
         found: i64,
         /// Newest version this program knows.
+        known: i64,
+    },
+    /// The schema is older than this program and is not brought up to date by itself here.
+    #[error(
+        "the control plane has schema version {found}, this program needs {known}; run `engram control migrate`"
+    )]
+    OlderSchema {
+        /// Version in the database.
+        found: i64,
+        /// Version this program needs.
         known: i64,
     },
     /// The file is somebody else's; point at another data folder.

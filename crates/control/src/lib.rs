@@ -1,16 +1,20 @@
-//! The control plane: who the tenants are, which keys they hold, what their plans allow, what they used, and who
-//! changed what. One table, one file. Today it is embedded in one SQLite file.
+//! The control plane: who the tenants are, who their people are, which keys they hold, what their plans allow, what
+//! they used, and who changed what. In one SQLite file, or in PostgreSQL; callers do not notice which.
 //!
-//! Every method that changes state takes an [`Actor`] and writes the audit log in the same transaction; whoever
-//! caches what was read here follows [`Control::changes`].
+//! One table, one file: `members.rs` has the words, the rules and the methods, `members/sqlite.rs` and
+//! `members/postgres.rs` the statements. Every method that changes state takes an [`Actor`] and writes the audit log
+//! in the same transaction; whoever caches what was read here follows [`Control::changes`].
 
 mod api_keys;
 mod audit;
 mod changes;
-mod database;
+mod deletions;
 mod error;
+mod invites;
+mod members;
 mod plans;
-mod rows;
+mod postgres;
+mod sqlite;
 mod tenants;
 mod usage;
 
@@ -21,22 +25,32 @@ use stdx::clock::SharedClock;
 use tenancy::Environment;
 
 pub use api_keys::{ApiKey, KeyOwner, NewApiKey, StoredApiKey};
-pub use audit::{Actor, AuditRecord};
+pub use audit::{Actor, AuditQuery, AuditRecord};
 pub use changes::{Change, Changes};
+pub use deletions::Deletion;
 pub use error::ControlError;
+pub use invites::{Invite, NewInvite, Spent};
+pub use members::{Member, NewMember};
 pub use plans::Plan;
-pub use tenants::{NewTenant, TenantWithLimits};
+pub use postgres::{Inspected, Migrate, Migrated, PostgresOptions};
+pub use tenants::{NewOwner, NewTenant, TenantWithLimits};
 pub use usage::{Conflict, Recorded, UsageDay};
 
 use changes::Feed;
-use database::{Database, WriteTransaction};
 
 /// The control plane of one installation.
 #[derive(Debug)]
 pub struct Control {
-    database: Database,
+    backend: Backend,
     feed: Arc<Feed>,
-    clock: SharedClock,
+}
+
+/// Where it is stored. An enum and not a trait object: both are known here, and a statement that one of them lacks is
+/// a compile error.
+#[derive(Debug)]
+enum Backend {
+    Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
 }
 
 impl Control {
@@ -52,14 +66,62 @@ impl Control {
         clock: SharedClock,
         environment: Environment,
     ) -> Result<Self, ControlError> {
-        let path = path.to_owned();
-        let database = tokio::task::spawn_blocking(move || Database::open(&path, environment))
-            .await
-            .map_err(ControlError::worker)??;
-        Ok(Self { database, feed: Arc::new(Feed::default()), clock })
+        let (path, feed) = (path.to_owned(), Arc::new(Feed::default()));
+        let told = Arc::clone(&feed);
+        let opening =
+            tokio::task::spawn_blocking(move || sqlite::Database::open(&path, environment, clock, told));
+        let database = opening.await.map_err(ControlError::worker)??;
+        Ok(Self { backend: Backend::Sqlite(database), feed })
     }
 
-    /// Follows every later change of tenants, keys and plans.
+    /// Connects to the control plane in PostgreSQL; an empty database is set up, an older one migrated if
+    /// `migrate` says so. Follows the changes that other processes make. Needs a tokio runtime.
+    ///
+    /// A new database is stamped with `environment`; an old one must carry the same stamp.
+    ///
+    /// # Errors
+    /// When the database does not answer, belongs to another environment or a newer version, or is older and
+    /// `migrate` is [`Migrate::Require`].
+    pub async fn open_postgres(
+        options: PostgresOptions,
+        clock: SharedClock,
+        environment: Environment,
+        migrate: Migrate,
+    ) -> Result<Self, ControlError> {
+        let feed = Arc::new(Feed::default());
+        let database =
+            postgres::Database::open(options, environment, migrate, clock, Arc::clone(&feed)).await?;
+        Ok(Self { backend: Backend::Postgres(database), feed })
+    }
+
+    /// Brings the schema of a control plane in PostgreSQL up to date, and stamps an empty one.
+    ///
+    /// # Errors
+    /// Those of [`open_postgres`](Self::open_postgres).
+    pub async fn migrate_postgres(
+        options: &PostgresOptions,
+        environment: Environment,
+    ) -> Result<Migrated, ControlError> {
+        postgres::migrate(options, environment, Migrate::Auto).await
+    }
+
+    /// What the schema of a control plane in PostgreSQL is; changes nothing.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`] when the database does not answer.
+    pub async fn inspect_postgres(options: &PostgresOptions) -> Result<Inspected, ControlError> {
+        postgres::inspect(options).await
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn kind(&self) -> &'static str {
+        match &self.backend {
+            Backend::Sqlite(_) => "sqlite",
+            Backend::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Follows every later change of tenants, people, keys and plans.
     pub fn changes(&self) -> Changes {
         self.feed.follow()
     }
@@ -82,26 +144,11 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), ControlError> {
-        self.read(|reader| Ok(reader.query_row("SELECT 1", [], |_| Ok(()))?)).await
-    }
-
-    pub(crate) async fn read<T, F>(&self, question: F) -> Result<T, ControlError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&rusqlite::Connection) -> Result<T, ControlError> + Send + 'static,
-    {
-        self.database.read(question).await
-    }
-
-    /// Runs `deed` in one transaction; what it announces is told to followers after the commit, even when the
-    /// caller has stopped waiting.
-    pub(crate) async fn write<T, F>(&self, deed: F) -> Result<T, ControlError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&WriteTransaction<'_>) -> Result<T, ControlError> + Send + 'static,
-    {
-        let now = self.clock.now();
-        let feed = Arc::clone(&self.feed);
-        self.database.write(now, deed, move |changes| feed.publish(changes)).await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                database.read(|reader| Ok(reader.query_row("SELECT 1", [], |_| Ok(()))?)).await
+            }
+            Backend::Postgres(database) => postgres::ask!(database, |reader| postgres::ping(reader)),
+        }
     }
 }

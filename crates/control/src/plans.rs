@@ -1,12 +1,13 @@
 //! Plans: named sets of limits. A tenant has exactly one.
 
-use rusqlite::{OptionalExtension, Row, params};
-use serde_json::json;
-use tenancy::{Limits, PlanName, Slug, Tenant};
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
 
-use crate::database::WriteTransaction;
-use crate::rows::parsed;
-use crate::{Actor, Change, Control, ControlError, tenants};
+use serde_json::{Value, json};
+use tenancy::{Limits, PlanName, Slug, Tenant, TenantId};
+
+use crate::postgres::{ask, change};
+use crate::{Actor, Backend, Change, Control, ControlError};
 
 /// Longest name of a plan.
 const PLAN_NAME_LENGTH_MAX: usize = 64;
@@ -28,14 +29,15 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn plan(&self, name: &PlanName) -> Result<Option<Plan>, ControlError> {
-        let name = name.clone();
-        self.read(move |reader| {
-            Ok(reader
-                .prepare_cached("SELECT name, limits FROM plans WHERE name = ?1")?
-                .query_row([name.as_str()], plan)
-                .optional()?)
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let name = name.clone();
+                database.read(move |reader| sqlite::find(reader, &name)).await
+            }
+            Backend::Postgres(database) => {
+                ask!(database, |reader| postgres::find(reader, name))
+            }
+        }
     }
 
     /// Every plan, by name.
@@ -43,12 +45,10 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn list_plans(&self) -> Result<Vec<Plan>, ControlError> {
-        self.read(|reader| {
-            let mut all = reader.prepare_cached("SELECT name, limits FROM plans ORDER BY name")?;
-            let plans = all.query_map([], plan)?.collect::<rusqlite::Result<_>>()?;
-            Ok(plans)
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => database.read(sqlite::list).await,
+            Backend::Postgres(database) => ask!(database, |reader| postgres::list(reader)),
+        }
     }
 
     /// Creates a plan or replaces its limits; running gateways follow at once.
@@ -57,18 +57,17 @@ impl Control {
     /// [`ControlError::Invalid`] when the name is blank, too long or that of a tenant's own plan;
     /// [`ControlError::Unavailable`].
     pub async fn upsert_plan(&self, plan: Plan, by: &Actor) -> Result<Plan, ControlError> {
-        let length = plan.name.as_str().trim().len();
-        if !(1..=PLAN_NAME_LENGTH_MAX).contains(&length) || plan.name.as_str().starts_with(OWN_PLAN_PREFIX) {
-            return Err(ControlError::Invalid(format!(
-                "a plan's name has 1-{PLAN_NAME_LENGTH_MAX} characters and does not start with {OWN_PLAN_PREFIX:?}"
-            )));
+        plan.check()?;
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let by = by.clone();
+                database.write(move |deed| sqlite::upsert(deed, &plan, &by).map(|()| plan)).await
+            }
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::upsert(deed, &plan, by))?;
+                Ok(plan)
+            }
         }
-        let by = by.clone();
-        self.write(move |deed| {
-            upsert(deed, &plan, &by)?;
-            Ok(plan)
-        })
-        .await
     }
 
     /// Puts a tenant on another plan.
@@ -81,12 +80,15 @@ impl Control {
         plan: &PlanName,
         by: &Actor,
     ) -> Result<Tenant, ControlError> {
-        let (slug, plan, by) = (slug.clone(), plan.clone(), by.clone());
-        self.write(move |deed| {
-            let tenant = tenants::by_slug(deed.tx(), &slug)?;
-            assign(deed, tenant, plan, &by)
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let (slug, plan, by) = (slug.clone(), plan.clone(), by.clone());
+                database.write(move |deed| sqlite::set_tenant_plan(deed, &slug, &plan, &by)).await
+            }
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::set_tenant_plan(deed, slug, plan, by))
+            }
+        }
     }
 
     /// Gives one tenant limits of its own: a plan that nobody else is on.
@@ -99,60 +101,47 @@ impl Control {
         limits: Limits,
         by: &Actor,
     ) -> Result<Tenant, ControlError> {
-        let (slug, by) = (slug.clone(), by.clone());
-        self.write(move |deed| {
-            let tenant = tenants::by_slug(deed.tx(), &slug)?;
-            let name = PlanName::new(&format!("{OWN_PLAN_PREFIX}{}", tenant.id));
-            upsert(deed, &Plan { name: name.clone(), limits }, &by)?;
-            if tenant.plan == name { Ok(tenant) } else { assign(deed, tenant, name, &by) }
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let (slug, by) = (slug.clone(), by.clone());
+                database.write(move |deed| sqlite::set_tenant_limits(deed, &slug, limits, &by)).await
+            }
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::set_tenant_limits(deed, slug, limits, by))
+            }
+        }
     }
 }
 
-/// Fails with [`ControlError::NotFound`] when no plan has that name.
-pub(crate) fn require(deed: &WriteTransaction<'_>, name: &PlanName) -> Result<(), ControlError> {
-    let known: bool = deed
-        .tx()
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM plans WHERE name = ?1)")?
-        .query_row([name.as_str()], |row| row.get(0))?;
-    if known { Ok(()) } else { Err(ControlError::NotFound { what: "plan", name: name.as_str().to_owned() }) }
+impl Plan {
+    fn check(&self) -> Result<(), ControlError> {
+        let length = self.name.as_str().trim().len();
+        if (1..=PLAN_NAME_LENGTH_MAX).contains(&length) && !self.name.as_str().starts_with(OWN_PLAN_PREFIX) {
+            return Ok(());
+        }
+        Err(ControlError::Invalid(format!(
+            "a plan's name has 1-{PLAN_NAME_LENGTH_MAX} characters and does not start with {OWN_PLAN_PREFIX:?}"
+        )))
+    }
+
+    /// The plan of one tenant alone.
+    fn own(tenant: &TenantId, limits: Limits) -> Self {
+        Self { name: PlanName::new(&format!("{OWN_PLAN_PREFIX}{tenant}")), limits }
+    }
+
+    fn limits_as_json(&self) -> Result<Value, ControlError> {
+        serde_json::to_value(self.limits).map_err(|error| ControlError::Invalid(error.to_string()))
+    }
+
+    fn change(&self) -> Change {
+        Change::Plan { name: self.name.clone() }
+    }
 }
 
-pub(crate) fn limits(row: &Row<'_>) -> rusqlite::Result<Limits> {
-    parsed(row, "limits", |text: String| serde_json::from_str(&text))
+fn assignment(from: &PlanName, to: &PlanName) -> Value {
+    json!({ "from": from.as_str(), "to": to.as_str() })
 }
 
-fn plan(row: &Row<'_>) -> rusqlite::Result<Plan> {
-    let name: String = row.get("name")?;
-    Ok(Plan { name: PlanName::new(&name), limits: limits(row)? })
-}
-
-fn upsert(deed: &WriteTransaction<'_>, plan: &Plan, by: &Actor) -> Result<(), ControlError> {
-    let limits =
-        serde_json::to_value(plan.limits).map_err(|error| ControlError::Invalid(error.to_string()))?;
-    deed.tx()
-        .prepare_cached(
-            "INSERT INTO plans (name, limits, updated_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (name) DO UPDATE SET limits = excluded.limits, updated_at = excluded.updated_at",
-        )?
-        .execute(params![plan.name.as_str(), limits.to_string(), deed.now().as_millisecond()])?;
-    let change = Change::Plan { name: plan.name.clone() };
-    deed.note(by, "upsert_plan", plan.name.as_str(), &json!({ "limits": limits }), change)
-}
-
-fn assign(
-    deed: &WriteTransaction<'_>,
-    tenant: Tenant,
-    plan: PlanName,
-    by: &Actor,
-) -> Result<Tenant, ControlError> {
-    require(deed, &plan)?;
-    deed.tx()
-        .prepare_cached("UPDATE tenants SET plan = ?2 WHERE id = ?1")?
-        .execute(params![tenant.id.as_str(), plan.as_str()])?;
-    let change = Change::Tenant { id: tenant.id.clone(), slug: tenant.slug.clone() };
-    let details = json!({ "from": tenant.plan.as_str(), "to": plan.as_str() });
-    deed.note(by, "set_tenant_plan", tenant.id.as_str(), &details, change)?;
-    Ok(Tenant { plan, ..tenant })
+fn unknown(name: &PlanName) -> ControlError {
+    ControlError::NotFound { what: "plan", name: name.as_str().to_owned() }
 }

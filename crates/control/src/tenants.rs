@@ -1,11 +1,14 @@
-//! Tenants: created, found, suspended, resumed, deleted.
+//! Tenants: created, found, suspended, resumed.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::json;
-use tenancy::{Limits, PlanName, RequestId, Slug, Tenant, TenantId, TenantKind, TenantStatus};
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
 
-use crate::rows::{is_taken, parsed, timestamp, word};
-use crate::{Actor, Change, Control, ControlError, plans};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tenancy::{Limits, PlanName, RequestId, Role, Slug, Tenant, TenantId, TenantKind, TenantStatus};
+
+use crate::postgres::{ask, change};
+use crate::{Actor, Backend, Change, Control, ControlError, NewMember};
 
 const COLUMNS: &str = "t.id, t.slug, t.name, t.status, t.kind, t.plan, t.created_at";
 /// Longest name of a tenant, in bytes.
@@ -22,6 +25,17 @@ pub struct NewTenant {
     pub kind: TenantKind,
     /// The plan whose limits apply.
     pub plan: PlanName,
+    /// Its first member, when a person signs up.
+    pub owner: Option<NewOwner>,
+}
+
+/// The person who owns a new tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewOwner {
+    /// The `sub` of their tokens.
+    pub user_id: String,
+    /// Their address, if it is known.
+    pub email: Option<String>,
 }
 
 /// A tenant and what its plan allows, read together.
@@ -40,34 +54,16 @@ impl Control {
     /// [`ControlError::Conflict`] when the slug is taken, [`ControlError::NotFound`] for an unknown plan,
     /// [`ControlError::Invalid`] for a blank or long name, [`ControlError::Unavailable`].
     pub async fn create_tenant(&self, new: NewTenant, by: &Actor) -> Result<Tenant, ControlError> {
-        if new.name.trim().is_empty() || new.name.len() > TENANT_NAME_BYTES_MAX {
-            return Err(ControlError::Invalid(format!(
-                "a tenant's name has 1-{TENANT_NAME_BYTES_MAX} bytes"
-            )));
+        new.check()?;
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let by = by.clone();
+                database.write(move |deed| sqlite::create(deed, new, &by)).await
+            }
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::create(deed, new.clone(), by))
+            }
         }
-        let by = by.clone();
-        self.write(move |deed| {
-            plans::require(deed, &new.plan)?;
-            let tenant = Tenant {
-                id: TenantId::from_uuid(RequestId::at(deed.now()).as_uuid()),
-                slug: new.slug,
-                name: new.name,
-                status: TenantStatus::Active,
-                kind: new.kind,
-                plan: new.plan,
-                created_at: deed.now(),
-            };
-            insert(deed.tx(), &tenant)?;
-            let details = json!({
-                "slug": tenant.slug.as_str(),
-                "kind": tenant.kind.as_str(),
-                "plan": tenant.plan.as_str(),
-            });
-            let change = Change::Tenant { id: tenant.id.clone(), slug: tenant.slug.clone() };
-            deed.note(&by, "create_tenant", tenant.id.as_str(), &details, change)?;
-            Ok(tenant)
-        })
-        .await
     }
 
     /// The tenant of that slug, unless it is deleted.
@@ -75,8 +71,15 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn tenant_by_slug(&self, slug: &Slug) -> Result<Option<Tenant>, ControlError> {
-        let slug = slug.clone();
-        self.read(move |reader| find_by_slug(reader, &slug)).await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let slug = slug.clone();
+                database.read(move |reader| sqlite::find_by_slug(reader, &slug)).await
+            }
+            Backend::Postgres(database) => {
+                ask!(database, |reader| postgres::find_by_slug(reader, slug))
+            }
+        }
     }
 
     /// The tenant of that id, deleted or not.
@@ -92,19 +95,15 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn tenant_with_limits(&self, id: &TenantId) -> Result<Option<TenantWithLimits>, ControlError> {
-        let id = id.clone();
-        self.read(move |reader| {
-            let sql = format!(
-                "SELECT {COLUMNS}, p.limits FROM tenants t JOIN plans p ON p.name = t.plan WHERE t.id = ?1"
-            );
-            Ok(reader
-                .prepare_cached(&sql)?
-                .query_row([id.as_str()], |row| {
-                    Ok(TenantWithLimits { tenant: tenant(row)?, limits: plans::limits(row)? })
-                })
-                .optional()?)
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let id = id.clone();
+                database.read(move |reader| sqlite::with_limits(reader, &id)).await
+            }
+            Backend::Postgres(database) => {
+                ask!(database, |reader| postgres::with_limits(reader, id))
+            }
+        }
     }
 
     /// Every tenant by slug, deleted ones included.
@@ -112,17 +111,14 @@ impl Control {
     /// # Errors
     /// [`ControlError::Unavailable`].
     pub async fn list_tenants(&self) -> Result<Vec<Tenant>, ControlError> {
-        self.read(|reader| {
-            let sql = format!("SELECT {COLUMNS} FROM tenants t ORDER BY t.slug, t.created_at");
-            let mut all = reader.prepare_cached(&sql)?;
-            let tenants = all.query_map([], tenant)?.collect::<rusqlite::Result<_>>()?;
-            Ok(tenants)
-        })
-        .await
+        match &self.backend {
+            Backend::Sqlite(database) => database.read(sqlite::list).await,
+            Backend::Postgres(database) => ask!(database, |reader| postgres::list(reader)),
+        }
     }
 
-    /// Suspends, resumes or deletes a tenant; running gateways follow at once. Deleting is for ever, and revokes
-    /// the tenant's keys.
+    /// Suspends or resumes a tenant; running gateways follow at once. Deleting is
+    /// [`delete_tenant`](Self::delete_tenant).
     ///
     /// # Errors
     /// [`ControlError::NotFound`] when no tenant that is not deleted has that slug; [`ControlError::Unavailable`].
@@ -132,74 +128,73 @@ impl Control {
         status: TenantStatus,
         by: &Actor,
     ) -> Result<Tenant, ControlError> {
-        let (slug, by) = (slug.clone(), by.clone());
-        self.write(move |deed| {
-            let tenant = by_slug(deed.tx(), &slug)?;
-            if tenant.status == status {
-                return Ok(tenant);
+        if status == TenantStatus::Deleted {
+            return Err(ControlError::Invalid("a tenant is deleted, not given a status".to_owned()));
+        }
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let (slug, by) = (slug.clone(), by.clone());
+                database.write(move |deed| sqlite::set_status(deed, &slug, status, &by)).await
             }
-            deed.tx()
-                .prepare_cached("UPDATE tenants SET status = ?2 WHERE id = ?1")?
-                .execute([tenant.id.as_str(), status.as_str()])?;
-            if status == TenantStatus::Deleted {
-                deed.tx()
-                    .prepare_cached(
-                        "UPDATE api_keys SET revoked_at = ?2 WHERE tenant_id = ?1 AND revoked_at IS NULL",
-                    )?
-                    .execute(params![tenant.id.as_str(), deed.now().as_millisecond()])?;
+            Backend::Postgres(database) => {
+                change!(database, |deed| postgres::set_status(deed, slug, status, by))
             }
-            let details = json!({ "from": tenant.status.as_str(), "to": status.as_str() });
-            let change = Change::Tenant { id: tenant.id.clone(), slug: tenant.slug.clone() };
-            deed.note(&by, "set_tenant_status", tenant.id.as_str(), &details, change)?;
-            Ok(Tenant { status, ..tenant })
-        })
-        .await
+        }
     }
 }
 
-/// The tenant of that slug, or [`ControlError::NotFound`].
-pub(crate) fn by_slug(connection: &Connection, slug: &Slug) -> Result<Tenant, ControlError> {
-    find_by_slug(connection, slug)?
-        .ok_or_else(|| ControlError::NotFound { what: "tenant", name: slug.as_str().to_owned() })
-}
-
-fn find_by_slug(connection: &Connection, slug: &Slug) -> Result<Option<Tenant>, ControlError> {
-    let sql = format!("SELECT {COLUMNS} FROM tenants t WHERE t.slug = ?1 AND t.status <> 'deleted'");
-    Ok(connection.prepare_cached(&sql)?.query_row([slug.as_str()], tenant).optional()?)
-}
-
-fn insert(tx: &Connection, tenant: &Tenant) -> Result<(), ControlError> {
-    tx.prepare_cached(
-        "INSERT INTO tenants (id, slug, name, status, kind, plan, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute(params![
-        tenant.id.as_str(),
-        tenant.slug.as_str(),
-        tenant.name,
-        tenant.status.as_str(),
-        tenant.kind.as_str(),
-        tenant.plan.as_str(),
-        tenant.created_at.as_millisecond(),
-    ])
-    .map_err(|error| {
-        if is_taken(&error) {
-            ControlError::Conflict { what: "tenant", name: tenant.slug.as_str().to_owned() }
-        } else {
-            error.into()
+impl NewTenant {
+    fn check(&self) -> Result<(), ControlError> {
+        if self.name.trim().is_empty() || self.name.len() > TENANT_NAME_BYTES_MAX {
+            return Err(ControlError::Invalid(format!(
+                "a tenant's name has 1-{TENANT_NAME_BYTES_MAX} bytes"
+            )));
         }
-    })?;
-    Ok(())
+        Ok(())
+    }
+
+    /// The tenant it becomes, and its first member.
+    fn at(self, now: Timestamp) -> Result<(Tenant, Option<NewMember>), ControlError> {
+        let tenant = Tenant {
+            id: TenantId::from_uuid(RequestId::at(now).as_uuid()),
+            slug: self.slug,
+            name: self.name,
+            status: TenantStatus::Active,
+            kind: self.kind,
+            plan: self.plan,
+            created_at: now,
+        };
+        let owner = self.owner.map(|NewOwner { user_id, email }| NewMember {
+            tenant_id: tenant.id.clone(),
+            user_id,
+            email,
+            role: Role::Owner,
+        });
+        if let Some(owner) = &owner {
+            owner.check()?;
+        }
+        Ok((tenant, owner))
+    }
 }
 
-fn tenant(row: &Row<'_>) -> rusqlite::Result<Tenant> {
-    Ok(Tenant {
-        id: parsed(row, "id", |text: String| TenantId::parse(&text))?,
-        slug: parsed(row, "slug", |text: String| Slug::parse(&text))?,
-        name: row.get("name")?,
-        status: word(row, "status", TenantStatus::parse)?,
-        kind: word(row, "kind", TenantKind::parse)?,
-        plan: PlanName::new(&row.get::<_, String>("plan")?),
-        created_at: timestamp(row, "created_at")?,
-    })
+/// What followers hear of a change of a tenant.
+pub(crate) fn changed(tenant: &Tenant) -> Change {
+    Change::Tenant { id: tenant.id.clone(), slug: tenant.slug.clone() }
+}
+
+/// What the audit log says of a new one.
+fn creation(tenant: &Tenant) -> Value {
+    json!({ "slug": tenant.slug.as_str(), "kind": tenant.kind.as_str(), "plan": tenant.plan.as_str() })
+}
+
+fn status_change(from: TenantStatus, to: TenantStatus) -> Value {
+    json!({ "from": from.as_str(), "to": to.as_str() })
+}
+
+fn taken(slug: &Slug) -> ControlError {
+    ControlError::Conflict { what: "tenant", name: slug.as_str().to_owned() }
+}
+
+fn unknown(name: &str) -> ControlError {
+    ControlError::NotFound { what: "tenant", name: name.to_owned() }
 }

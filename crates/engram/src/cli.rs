@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use server::config::{Config, Sources};
+use tenancy::Environment;
 
 use crate::commands;
 use crate::failure::Failure;
@@ -40,6 +41,9 @@ pub(crate) struct Shared {
     /// TOML file with settings [env: ENGRAM_CONFIG]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
     pub(crate) config: Option<PathBuf>,
+    /// Where the control plane is: embedded or postgres://...; better as the variable [env: ENGRAM_CONTROL_URL]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub(crate) control_url: Option<String>,
     /// Any other setting, such as --set limits.in_flight=100 (see `engram config check`)
     #[arg(long, global = true, value_name = "NAME=VALUE", help_heading = "Everywhere")]
     pub(crate) set: Vec<String>,
@@ -74,6 +78,29 @@ pub(crate) struct AsTenant {
     pub(crate) tenant: Option<String>,
 }
 
+/// The kind of installation.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Env {
+    /// A laptop: everything embedded, nothing enforced.
+    Dev,
+    /// A rehearsal of prod: limits measured, not refused.
+    Staging,
+    /// The real thing: unsafe settings refuse to start.
+    Prod,
+}
+
+impl Env {
+    /// The word that the configuration has for it.
+    pub(crate) fn word(self) -> String {
+        let environment = match self {
+            Self::Dev => Environment::Dev,
+            Self::Staging => Environment::Staging,
+            Self::Prod => Environment::Prod,
+        };
+        environment.as_str().to_owned()
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -87,12 +114,24 @@ pub(crate) enum Command {
     Search(commands::memory::Search),
     /// Add, get, search, list and delete memories
     Memory(commands::memory::Memory),
-    /// Create, list, suspend, resume and delete tenants
+    /// Create, list, show, suspend, resume and delete tenants
     Tenant(commands::tenant::Tenant),
-    /// Create, list and revoke API keys
+    /// List, add, change and remove the members of a tenant
+    Member(commands::member::Member),
+    /// Invite people into a tenant, list and revoke invites
+    Invite(commands::invite::Invite),
+    /// Create, list, rotate and revoke API keys
     Key(commands::key::Key),
+    /// Show and change what tenants may use
+    Plan(commands::plan::Plan),
+    /// What tenants used, by day
+    Usage(commands::usage::Usage),
+    /// Who changed what, when and from where
+    Audit(commands::audit::Audit),
     /// Who serves the data folder, where, and how much is in it
     Status(commands::status::Status),
+    /// Look at the control plane's database, and bring it up to date
+    Control(commands::control::ControlCommand),
     /// Look at the configuration
     Config(commands::config::ConfigCommand),
     /// Measure speed and retrieval quality
@@ -116,6 +155,9 @@ impl Shared {
         if let Some(folder) = &self.data_dir {
             let folder = folder.to_str().ok_or_else(|| Failure::usage("--data-dir must be valid UTF-8"))?;
             sources = sources.with_flag("data_dir", folder);
+        }
+        if let Some(url) = &self.control_url {
+            sources = sources.with_flag("control.url", url);
         }
         for pair in &self.set {
             let Some((name, value)) = pair.split_once('=') else {

@@ -1,11 +1,18 @@
 //! The commands, one file each: a thin client of the service's own routes.
 
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod control;
+pub(crate) mod invite;
 pub(crate) mod key;
 pub(crate) mod mcp;
+pub(crate) mod member;
 pub(crate) mod memory;
+pub(crate) mod plan;
 pub(crate) mod serve;
+mod span;
 pub(crate) mod status;
 pub(crate) mod tenant;
+pub(crate) mod usage;

@@ -40,7 +40,66 @@ fn tenants_and_keys(folder: &Folder) {
         .map(|t| t["slug"].clone())
         .collect();
     assert!(slugs.contains(&json!("acme")) && slugs.contains(&json!("default")), "{slugs:?}");
-    assert_eq!(folder.json(&["tenant", "delete", "acme", "--yes"])["status"], "deleted");
+    let gone = folder.json(&["tenant", "delete", "acme", "--yes"]);
+    assert_eq!((&gone["slug"], &gone["status"]), (&json!("acme"), &json!("deleted")));
+    let receipt = &gone["deletion"];
+    assert_eq!(receipt["status"], "finished", "{gone}");
+    assert_eq!(receipt["steps"]["stop_traffic"]["keys_revoked"], 1, "{gone}");
+    assert!(receipt["steps"]["remove_files"].is_object(), "{gone}");
+    assert_eq!(folder.json(&["tenant", "deletion", "acme"]), gone);
+    assert_eq!(folder.refusal(&["tenant", "deletion", "nobody"]).1, 1);
+}
+
+/// Who belongs to a tenant, what it may use, and who changed that.
+fn people_and_plans(folder: &Folder) {
+    folder.json(&["tenant", "create", "acme"]);
+    let anna = folder.json(&["member", "add", "auth0|anna", "--tenant", "acme", "--role", "owner"]);
+    assert_eq!((&anna["user_id"], &anna["role"]), (&json!("auth0|anna"), &json!("owner")));
+    let (told, code) = folder.refusal(&["member", "set-role", "auth0|anna", "viewer", "--tenant", "acme"]);
+    assert!(told.contains("last owner") && code == 1, "{told}");
+    folder.json(&["member", "add", "ben", "--tenant", "acme", "--role", "member"]);
+    assert_eq!(folder.json(&["member", "set-role", "ben", "admin", "--tenant", "acme"])["role"], "admin");
+    folder.json(&["member", "remove", "ben", "--tenant", "acme"]);
+    let members = folder.json(&["member", "list", "--tenant", "acme"]);
+    assert_eq!(members["items"].as_array().unwrap().len(), 1, "{members}");
+
+    let invite =
+        folder.json(&["invite", "create", "--tenant", "acme", "--role", "viewer", "--expires", "2h"]);
+    assert!(invite["token"].as_str().unwrap().starts_with("eng_inv_"), "{invite}");
+    let id = invite["id"].as_str().unwrap();
+    assert_eq!(folder.json(&["invite", "revoke", id, "--tenant", "acme"])["status"], "revoked");
+    assert_eq!(folder.json(&["invite", "list", "--tenant", "acme"])["items"][0]["id"], *id);
+
+    let set = ["plan", "set", "--tenant", "acme", "--limit", "memories=100", "--limit", "read.per_second=5"];
+    assert_eq!(folder.json(&set)["limits"]["memories"], 100);
+    let shown = folder.json(&["plan", "show", "--tenant", "acme"]);
+    assert_eq!(shown["limits"]["rates"]["read"], json!({"per_second": 5, "burst": 5}), "{shown}");
+    folder.json(&["plan", "set", "--plan", "team", "--limit", "memories=none"]);
+    assert_eq!(folder.json(&["tenant", "set-plan", "acme", "team"])["plan"], "team");
+    assert_eq!(folder.json(&["tenant", "show", "acme"])["limits"]["memories"], Value::Null);
+    assert_eq!(folder.refusal(&["plan", "set", "--tenant", "acme", "--limit", "memory=1"]).1, 2);
+
+    let key = folder.json(&["key", "create", "--tenant", "acme"]);
+    let heir = folder.json(&["key", "rotate", key["id"].as_str().unwrap(), "--overlap", "0s"]);
+    assert!(heir["key"] != key["key"] && heir["scopes"] == key["scopes"], "{heir}");
+
+    let log = folder.json(&["audit", "--tenant", "acme", "--limit", "3"]);
+    let actions: Vec<_> = log["items"].as_array().unwrap().iter().map(|row| row["action"].clone()).collect();
+    assert_eq!(actions, ["create_api_key", "rotate_api_key", "create_api_key"]);
+    assert!(stdout(&folder.run(&["audit"])).contains("add_member"));
+    assert!(folder.json(&["usage"])["items"].is_array());
+}
+
+#[test]
+fn people_and_plans_beside_a_running_service() {
+    let folder = Folder::new();
+    let _service = Service::start(&folder.path());
+    people_and_plans(&folder);
+}
+
+#[test]
+fn people_and_plans_without_a_service() {
+    people_and_plans(&Folder::new());
 }
 
 /// Memories by hand.
@@ -154,10 +213,58 @@ fn the_configuration_in_effect_is_shown() {
     let output = command.env("ENGRAM_LOG_FORMAT", "json").output().unwrap();
     let shown: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)));
-    assert_eq!((&shown["limits.in_flight"], &shown["log.format"]), (&json!("7"), &json!("json")));
-    assert_eq!(shown["data_dir"], json!(folder.path()));
+    let settings = &shown["settings"];
+    assert_eq!((&settings["limits.in_flight"], &settings["log.format"]), (&json!("7"), &json!("json")));
+    assert_eq!(settings["data_dir"], json!(folder.path()));
+    let from = &shown["from"];
+    assert_eq!(
+        (&from["limits.in_flight"], &from["log.format"]),
+        (&json!("--limits.in_flight"), &json!("ENGRAM_LOG_FORMAT"))
+    );
+    assert_eq!((&from["listen"], &shown["unsafe"]), (&json!("default"), &json!([])));
     let sample = stdout(&folder.run(&["config", "sample"]));
     assert!(sample.contains("in_flight"), "{sample}");
+}
+
+/// What a start in prod and `config check` make of some settings: the exit code, and the names they tell.
+fn judged(folder: &Folder, settings: &[&str], unsafe_ones: &[&str]) {
+    let set: Vec<_> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let check = folder.command(["config", "check", "--env", "prod", "--json"]).args(&set).output().unwrap();
+    let shown: Value = serde_json::from_slice(&check.stdout).unwrap_or_else(|_| panic!("{}", stderr(&check)));
+    let named: Vec<_> =
+        shown["unsafe"].as_array().unwrap().iter().map(|one| one["setting"].as_str().unwrap()).collect();
+    assert_eq!(named, unsafe_ones, "{settings:?}");
+    let code = i32::from(!unsafe_ones.is_empty());
+    assert_eq!(check.status.code(), Some(code), "{settings:?}");
+    assert!(!stdout(&check).contains("hunter2"), "{settings:?}");
+    let people = folder.command(["config", "check", "--env", "prod"]).args(&set).output().unwrap();
+    assert_eq!(people.status.code(), Some(code));
+    for name in unsafe_ones {
+        assert!(stdout(&people).lines().any(|line| line.starts_with(&format!("unsafe: {name} "))), "{name}");
+    }
+    if unsafe_ones.is_empty() {
+        return;
+    }
+    let start = folder.command(["serve", "--env", "prod"]).args(&set).output().unwrap();
+    assert_eq!(start.status.code(), Some(1), "{}", stderr(&start));
+    for name in unsafe_ones {
+        assert!(stderr(&start).lines().any(|line| line.starts_with(&format!("unsafe: {name} "))), "{name}");
+    }
+    assert!(!folder.path().exists(), "a refused start must leave nothing behind");
+}
+
+#[test]
+fn prod_names_every_unsafe_setting_and_does_not_start_with_one() {
+    let folder = Folder::new();
+    judged(&folder, &[], &["control.url", "keys.peppers", "tls.certificate"]);
+    let safe = [
+        "control.url=postgres://engram:hunter2@db/engram",
+        "keys.peppers_file=/etc/peppers",
+        "proxy.trusted=10.0.0.0/8",
+    ];
+    judged(&folder, &safe, &[]);
+    let careless = [&safe[..], &["cors.origins=*", "limits.rates=off", "limits.quotas=off"]].concat();
+    judged(&folder, &careless, &["cors.origins", "limits.rates", "limits.quotas"]);
 }
 
 #[test]

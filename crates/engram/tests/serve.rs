@@ -44,7 +44,7 @@ fn ctrl_c_stops_at_once_in_dev() {
 #[tokio::test]
 async fn sigterm_says_goodbye_before_it_leaves() {
     let folder = Folder::new();
-    let service = Service::start(&folder.path());
+    let service = Service::start_with(&folder.path(), &["--set", "drain.wait_ms=2000"]);
     let pid = i32::try_from(service.pid()).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
     tokio::time::sleep(Duration::from_millis(500)).await;

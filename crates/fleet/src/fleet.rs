@@ -14,6 +14,7 @@ use stdx::clock::SharedClock;
 use tenancy::TenantId;
 use tokio::sync::Semaphore;
 
+use crate::holdings::Holdings;
 use crate::slot::Slot;
 use crate::volume::Volume;
 use crate::{FleetError, Lease, capacity, layout};
@@ -110,6 +111,17 @@ impl Fleet {
             return Err(FleetError::VolumeFull);
         }
         make_folder(&layout::tenant_folder(&self.root, tenant))
+    }
+
+    /// What lies in a tenant's folder; nothing when there is none.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`] when it cannot be read.
+    pub async fn holdings(&self, tenant: &TenantId) -> Result<Holdings, FleetError> {
+        let folder = layout::tenant_folder(&self.root, tenant);
+        let counted = tokio::task::spawn_blocking(move || Holdings::of(&folder)).await;
+        let counted = counted.map_err(|panic| FleetError::Folder(panic.to_string()))?;
+        counted.map_err(|error| FleetError::Folder(error.to_string()))
     }
 
     /// Removes everything a tenant stored, once nobody borrows it. Safe to repeat.

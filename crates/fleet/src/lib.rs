@@ -4,6 +4,7 @@
 mod capacity;
 mod error;
 mod fleet;
+mod holdings;
 mod layout;
 mod lease;
 mod slot;
@@ -12,4 +13,5 @@ mod volume;
 pub use capacity::raise_open_files_limit;
 pub use error::FleetError;
 pub use fleet::{Fleet, FleetOptions};
+pub use holdings::Holdings;
 pub use lease::Lease;

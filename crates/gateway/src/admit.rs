@@ -1,23 +1,30 @@
 //! The gateway, which answers one question: may this request be served, or what should its sender do instead.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use control::Control;
 use metering::Meter;
 use stdx::clock::SharedClock;
-use tenancy::{Operation, RequestId, Slug, TenantId, Work};
+use tenancy::{Operation, RateLimit, RequestId, Role, Slug, TenantId, Work};
 use tokio::task::JoinHandle;
 use tokio::time::interval;
 
+use crate::address::AddressLimits;
 use crate::authenticate::KnownKey;
 use crate::follow::Follower;
+use crate::jwt::Issuer;
 use crate::last_use::LastUses;
-use crate::rate::RateLimits;
+use crate::membership::MEMBERS_MAX;
+use crate::rate::{RateLimits, RateState};
+use crate::rehash::Rehashes;
 use crate::remembered::Remembered;
-use crate::seat::Seat;
-use crate::{Credentials, Needed, OperatorPass, Pass, Peppers, Principal, Refusal, metrics};
+use crate::seat::{AtWork, Seat};
+use crate::{
+    Credentials, JwksStatus, JwtOptions, Needed, OperatorPass, Pass, Peppers, Principal, Refusal, metrics,
+};
 
 /// Keys remembered at once; about 1 KB each.
 const KEYS_MAX: u64 = 50_000;
@@ -27,6 +34,8 @@ const TENANTS_MAX: u64 = 50_000;
 pub(crate) const RETRY_AFTER_OUTAGE: Duration = Duration::from_secs(2);
 /// Time between writings of `last_used_at`.
 const LAST_USES_EVERY: Duration = Duration::from_secs(10);
+/// Time between looks whether the identity provider's keys are due.
+const JWKS_LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Time between sweeps of full token buckets.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -48,6 +57,14 @@ pub struct GatewayOptions {
     pub rate_limits: Enforcement,
     /// The tenant of local callers that name none.
     pub local_tenant: Slug,
+    /// Where tenants have hosts of their own, `<slug>.<domain>`; nowhere when `None`.
+    pub domain: Option<String>,
+    /// Whose tokens are taken; nobody's when `None`.
+    pub jwt: Option<JwtOptions>,
+    /// The limit of each client address, in the mode of `rate_limits`; none when `None`.
+    pub address_limit: Option<RateLimit>,
+    /// Requests one tenant may have at work at once.
+    pub at_work_per_tenant_max: usize,
 }
 
 /// Decides who may do what. One per process.
@@ -60,7 +77,13 @@ pub struct Gateway {
     pub(crate) keys: Remembered<String, KnownKey>,
     pub(crate) seats: Remembered<TenantId, Seat>,
     pub(crate) slugs: Remembered<Slug, TenantId>,
+    pub(crate) members: Remembered<(TenantId, String), Role>,
+    pub(crate) homes: Remembered<String, Vec<TenantId>>,
+    pub(crate) issuer: Option<Issuer>,
     pub(crate) rates: RateLimits,
+    pub(crate) addresses: AddressLimits,
+    pub(crate) at_work: AtWork,
+    pub(crate) rehashes: Rehashes,
     pub(crate) last_uses: LastUses,
     pub(crate) follower: Follower,
 }
@@ -81,6 +104,9 @@ impl Gateway {
         options: GatewayOptions,
     ) -> Arc<Self> {
         let follower = Follower::of(&control);
+        let issuer = options.jwt.clone().map(|jwt| Issuer::new(jwt, Arc::clone(&clock)));
+        let addresses = AddressLimits::default();
+        addresses.set(options.address_limit);
         Arc::new(Self {
             control,
             meter,
@@ -90,7 +116,13 @@ impl Gateway {
             keys: Remembered::new(KEYS_MAX),
             seats: Remembered::new(TENANTS_MAX),
             slugs: Remembered::new(TENANTS_MAX),
+            members: Remembered::new(MEMBERS_MAX),
+            homes: Remembered::new(MEMBERS_MAX),
+            issuer,
             rates: RateLimits::default(),
+            addresses,
+            at_work: AtWork::default(),
+            rehashes: Rehashes::default(),
             last_uses: LastUses::default(),
             follower,
         })
@@ -117,16 +149,49 @@ impl Gateway {
     /// A [`Refusal`].
     pub async fn admit_operator(&self, credentials: &Credentials<'_>) -> Result<OperatorPass, Refusal> {
         let decision = match self.authenticate(credentials).await {
-            Ok(principal @ (Principal::OperatorKey { .. } | Principal::Local)) => {
-                Ok(OperatorPass::new(principal, credentials.peer))
-            }
-            Ok(Principal::TenantKey { .. }) => Err(Refusal::Forbidden { needed: Needed::OperatorKey }),
+            Ok(principal) if principal.is_operator() => Ok(OperatorPass::new(principal, credentials.peer)),
+            Ok(_) => Err(Refusal::Forbidden { needed: Needed::OperatorKey }),
             Err(refusal) => Err(refusal),
         };
         decision.inspect_err(metrics::refused)
     }
 
-    /// Starts the background work: writing `last_used_at`, sweeping token buckets. Needs a tokio runtime.
+    /// Lets a client address in before anybody is asked who they are.
+    ///
+    /// # Errors
+    /// [`Refusal::RateLimited`].
+    pub fn admit_address(&self, address: IpAddr) -> Result<RateState, Refusal> {
+        self.addresses.take(address, self.options.rate_limits).inspect_err(metrics::refused)
+    }
+
+    /// Changes the limit of client addresses, from now on.
+    pub fn limit_addresses(&self, limit: Option<RateLimit>) {
+        self.addresses.set(limit);
+    }
+
+    /// Reads the identity provider's keys anew, now; `None` when no provider is configured.
+    ///
+    /// # Errors
+    /// What went wrong, inside the status; the keys known before stay in use.
+    pub async fn refresh_jwks(&self) -> Option<JwksStatus> {
+        let issuer = self.issuer.as_ref()?;
+        // The status has the error.
+        let _ = issuer.refresh().await;
+        Some(issuer.status())
+    }
+
+    /// What is known of the identity provider's keys; `None` when no provider is configured.
+    pub fn jwks_status(&self) -> Option<JwksStatus> {
+        self.issuer.as_ref().map(Issuer::status)
+    }
+
+    /// Whose tokens are taken.
+    pub fn jwt_options(&self) -> Option<&JwtOptions> {
+        self.issuer.as_ref().map(Issuer::options)
+    }
+
+    /// Starts the background work: writing `last_used_at` and new hashes, sweeping, reading the identity provider's
+    /// keys. Needs a tokio runtime.
     #[must_use = "dropping the tasks stops them"]
     pub fn start(self: &Arc<Self>) -> GatewayTasks {
         let (writing, sweeping) = (Arc::clone(self), Arc::clone(self));
@@ -135,6 +200,7 @@ impl Gateway {
             loop {
                 tick.tick().await;
                 writing.write_last_uses().await;
+                writing.write_rehashes().await;
             }
         };
         let sweep = async move {
@@ -142,9 +208,20 @@ impl Gateway {
             loop {
                 tick.tick().await;
                 sweeping.rates.sweep();
+                sweeping.addresses.sweep();
+                sweeping.at_work.sweep();
             }
         };
-        GatewayTasks { tasks: vec![tokio::spawn(write), tokio::spawn(sweep)] }
+        let refreshing = Arc::clone(self);
+        let refresh = async move {
+            let Some(issuer) = &refreshing.issuer else { return };
+            let mut tick = interval(JWKS_LOOK_EVERY);
+            loop {
+                tick.tick().await;
+                issuer.refresh_if_due().await;
+            }
+        };
+        GatewayTasks { tasks: vec![tokio::spawn(write), tokio::spawn(sweep), tokio::spawn(refresh)] }
     }
 
     async fn decide(
@@ -154,18 +231,31 @@ impl Gateway {
         operation: Operation,
     ) -> Result<Pass, Refusal> {
         let principal = self.authenticate(credentials).await?;
-        let seat = self.seat_of(&principal, credentials).await?;
+        let (principal, seat) = self.seat_of(principal, credentials, operation).await?;
         let tenant = &seat.value;
-        let rate = tenant
-            .require_active()
+        let admitted = tenant
+            .require_open_to(&principal)
             .and_then(|()| require_scope(&principal, operation))
-            .and_then(|()| tenant.take(operation.rate_class(), self.options.rate_limits));
+            .and_then(|()| tenant.enter(self.options.at_work_per_tenant_max))
+            .and_then(|place| {
+                Ok((place, tenant.take(operation.rate_class(), self.rate_limits_for(&principal))?))
+            });
         let pass = Pass::new(self, *request, Arc::clone(&seat), principal, operation);
-        match rate {
-            Ok(rate) => Ok(pass.with_rate(rate)),
+        match admitted {
+            Ok((place, rate)) => Ok(pass.admitted(place, rate)),
             Err(refusal) => {
                 pass.settle(refusal.status(), Work::default(), None);
                 Err(refusal)
+            }
+        }
+    }
+
+    /// Whoever runs the service does not draw from a tenant's buckets.
+    fn rate_limits_for(&self, principal: &Principal) -> Enforcement {
+        match principal {
+            Principal::OperatorKey { .. } | Principal::User(_) => Enforcement::Off,
+            Principal::TenantKey { .. } | Principal::Local | Principal::Member { .. } => {
+                self.options.rate_limits
             }
         }
     }
@@ -182,7 +272,14 @@ impl Drop for GatewayTasks {
 impl Default for GatewayOptions {
     fn default() -> Self {
         let local_tenant = Slug::parse("default").expect("`default` is a DNS label");
-        Self { rate_limits: Enforcement::Enforce, local_tenant }
+        Self {
+            rate_limits: Enforcement::Enforce,
+            local_tenant,
+            domain: None,
+            jwt: None,
+            address_limit: None,
+            at_work_per_tenant_max: 256,
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use control::{Actor, ApiKey, KeyOwner, StoredApiKey};
 use subtle::ConstantTimeEq;
-use tenancy::{Scopes, TenantId};
+use tenancy::{Role, Scope, Scopes, TenantId};
 
 use crate::credentials::Proof;
+use crate::jwt::User;
 use crate::key_text::PresentedKey;
 use crate::last_use::LastUse;
 use crate::refusal::AuthFailure;
@@ -32,6 +33,17 @@ pub enum Principal {
     },
     /// A process on the local socket: owner of the data folder, any tenant, all scopes.
     Local,
+    /// Somebody who signed in with the identity provider, outside any tenant.
+    User(Arc<User>),
+    /// The same within a tenant they belong to.
+    Member {
+        /// Who.
+        user: Arc<User>,
+        /// Where.
+        tenant: TenantId,
+        /// As what.
+        role: Role,
+    },
 }
 
 /// A stored key, ready to be compared.
@@ -47,6 +59,7 @@ impl Principal {
         match self {
             Self::TenantKey { key_id, .. } | Self::OperatorKey { key_id } => Actor::key(key_id),
             Self::Local => Actor::local(),
+            Self::User(user) | Self::Member { user, .. } => Actor::user(&user.user_id),
         }
     }
 
@@ -54,8 +67,40 @@ impl Principal {
     pub fn scopes(&self) -> Scopes {
         match self {
             Self::TenantKey { scopes, .. } => *scopes,
-            Self::OperatorKey { .. } => Scopes::NONE,
+            Self::OperatorKey { .. } => Scopes::ADMIN,
             Self::Local => Scopes::ALL,
+            Self::User(user) if user.operator => Scopes::ADMIN,
+            Self::User(_) => Scopes::NONE,
+            Self::Member { role, .. } => role.scopes(),
+        }
+    }
+
+    /// Whether they run the service, and act on tenants from outside.
+    pub fn is_operator(&self) -> bool {
+        match self {
+            Self::OperatorKey { .. } | Self::Local => true,
+            Self::User(user) => user.operator,
+            Self::TenantKey { .. } | Self::Member { .. } => false,
+        }
+    }
+
+    /// The role in which they manage a tenant's people.
+    ///
+    /// A key has scopes and no role: one with `admin` manages as an admin does, so that a leaked key makes no owner.
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::OperatorKey { .. } | Self::Local => Some(Role::Owner),
+            Self::TenantKey { scopes, .. } => scopes.contains(Scope::Admin).then_some(Role::Admin),
+            Self::User(user) => user.operator.then_some(Role::Owner),
+            Self::Member { role, .. } => Some(*role),
+        }
+    }
+
+    /// The person, if it is one.
+    pub fn user(&self) -> Option<&Arc<User>> {
+        match self {
+            Self::User(user) | Self::Member { user, .. } => Some(user),
+            Self::TenantKey { .. } | Self::OperatorKey { .. } | Self::Local => None,
         }
     }
 }
@@ -69,6 +114,10 @@ impl Gateway {
         self.catch_up();
         match credentials.proof()? {
             Proof::ApiKey(text) => self.authenticate_key(text).await,
+            Proof::Token(text) => {
+                let issuer = self.issuer.as_ref().ok_or(AuthFailure::TokensNotTaken)?;
+                Ok(Principal::User(issuer.user_of(text).await?))
+            }
             Proof::LocalSocket => Ok(Principal::Local),
         }
     }
@@ -96,6 +145,7 @@ impl Gateway {
             return Err(AuthFailure::WrongSecret.into());
         }
         require_valid(&stored.key, now)?;
+        self.rehash_if_old(stored, presented.whole);
         self.last_uses.note(last_use, &stored.key.id, now);
         Ok(principal.clone())
     }

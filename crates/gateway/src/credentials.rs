@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::jwt::is_token;
 use crate::{AuthFailure, Refusal};
 
 /// The headers that say who is asking and for which tenant, and where the connection comes from.
@@ -11,8 +12,12 @@ pub struct Credentials<'a> {
     pub authorization: Option<&'a str>,
     /// The `X-API-Key` header.
     pub x_api_key: Option<&'a str>,
-    /// The tenant the request names: `X-Engram-Tenant` or `X-Tenant-Slug`.
+    /// The tenant the request names in `X-Engram-Tenant`.
     pub tenant_header: Option<&'a str>,
+    /// The tenant it names in `X-Tenant-Slug`.
+    pub slug_header: Option<&'a str>,
+    /// The host it was sent to, perhaps with a port.
+    pub host: Option<&'a str>,
     /// Who is at the other end of the connection.
     pub peer: Peer,
 }
@@ -30,20 +35,36 @@ pub enum Peer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof<'a> {
     ApiKey(&'a str),
+    Token(&'a str),
     LocalSocket,
 }
 
 impl<'a> Credentials<'a> {
+    /// Nothing but where the connection comes from.
+    pub fn none(peer: Peer) -> Self {
+        Self {
+            authorization: None,
+            x_api_key: None,
+            tenant_header: None,
+            slug_header: None,
+            host: None,
+            peer,
+        }
+    }
+
     /// Credentials of a process on the local socket that names a tenant, or means the default one.
     pub fn local(tenant: Option<&'a str>) -> Self {
-        Self { authorization: None, x_api_key: None, tenant_header: tenant, peer: Peer::LocalSocket }
+        Self { tenant_header: tenant, ..Self::none(Peer::LocalSocket) }
     }
 
     /// Finds the one proof; two at once are refused even when they agree.
     pub(crate) fn proof(&self) -> Result<Proof<'a>, Refusal> {
         match (self.authorization, self.x_api_key, self.peer) {
             (Some(_), Some(_), _) => Err(Refusal::ConflictingCredentials),
-            (Some(header), None, _) => Ok(Proof::ApiKey(token_of(header)?)),
+            (Some(header), None, _) => {
+                let token = token_of(header)?;
+                Ok(if is_token(token) { Proof::Token(token) } else { Proof::ApiKey(token) })
+            }
             (None, Some(key), _) => Ok(Proof::ApiKey(key.trim())),
             (None, None, Peer::LocalSocket) => Ok(Proof::LocalSocket),
             (None, None, Peer::Network(_)) => Err(AuthFailure::Missing.into()),
@@ -73,7 +94,7 @@ mod tests {
         peer: Peer,
         want: Result<Proof<'_>, &str>,
     ) {
-        let credentials = Credentials { authorization, x_api_key, tenant_header: None, peer };
+        let credentials = Credentials { authorization, x_api_key, ..Credentials::none(peer) };
         let got = credentials.proof().map_err(|refusal| match refusal {
             Refusal::Unauthenticated { reason } => reason.name(),
             other => other.code(),
@@ -89,6 +110,9 @@ mod tests {
         check(Some("bearer   k "), None, network, Ok(Proof::ApiKey("k")));
         check(Some("Token k"), None, network, Ok(Proof::ApiKey("k")));
         check(None, Some(" k"), network, Ok(Proof::ApiKey("k")));
+        check(Some("Bearer a.b.c"), None, network, Ok(Proof::Token("a.b.c")));
+        check(None, Some("a.b.c"), network, Ok(Proof::ApiKey("a.b.c")));
+        check(Some("Bearer a.b.c"), Some("k"), network, Err("conflicting_credentials"));
         check(None, Some("k"), local, Ok(Proof::ApiKey("k")));
         check(None, None, local, Ok(Proof::LocalSocket));
         check(None, None, network, Err("missing"));

@@ -41,14 +41,22 @@ impl Gateway {
             Change::Tenant { id, slug } => {
                 self.seats.forget(id);
                 self.slugs.forget(slug);
+                // A deleted tenant has no members any more; whose, nobody has told.
+                self.homes.forget_all();
             }
             Change::ApiKey { prefix } => self.keys.forget(prefix.as_str()),
+            Change::Member { tenant, user_id } => {
+                self.members.forget(&(tenant.clone(), user_id.clone()));
+                self.homes.forget(user_id.as_str());
+            }
             // Which tenants are on the plan is not known here, and plans change rarely.
             Change::Plan { .. } => self.seats.forget_all(),
             Change::Everything => {
                 self.seats.forget_all();
                 self.slugs.forget_all();
                 self.keys.forget_all();
+                self.members.forget_all();
+                self.homes.forget_all();
             }
         }
     }

@@ -45,29 +45,38 @@ pub async fn issue_key(
     new: NewKey,
     by: &Actor,
 ) -> Result<IssuedKey, ControlError> {
-    let kind = kind_of(control, &new.owner).await?;
     let mut tries = 1;
     loop {
-        let (key, prefix) = key_text::generate(kind);
-        let pepper_version = peppers.newest();
-        let hash = peppers
-            .hash(pepper_version, &key)
-            .ok_or_else(|| ControlError::Invalid("there is no pepper to hash a key with".to_owned()))?;
-        let stored = NewApiKey {
-            owner: new.owner.clone(),
-            prefix,
-            hash,
-            pepper_version,
-            scopes: new.scopes,
-            name: new.name.clone(),
-            expires_at: new.expires_at,
-        };
+        let (key, stored) = new_secret(control, peppers, &new).await?;
         match control.insert_api_key(stored, by).await {
             Ok(record) => return Ok(IssuedKey { key, record }),
             Err(ControlError::Conflict { .. }) if tries < TRIES_MAX => tries += 1,
             Err(error) => return Err(error),
         }
     }
+}
+
+/// A key that nobody has yet, and what is stored of it.
+pub(crate) async fn new_secret(
+    control: &Control,
+    peppers: &Peppers,
+    new: &NewKey,
+) -> Result<(String, NewApiKey), ControlError> {
+    let (key, prefix) = key_text::generate(kind_of(control, &new.owner).await?);
+    let pepper_version = peppers.newest();
+    let hash = peppers
+        .hash(pepper_version, &key)
+        .ok_or_else(|| ControlError::Invalid("there is no pepper to hash a key with".to_owned()))?;
+    let stored = NewApiKey {
+        owner: new.owner.clone(),
+        prefix,
+        hash,
+        pepper_version,
+        scopes: new.scopes,
+        name: new.name.clone(),
+        expires_at: new.expires_at,
+    };
+    Ok((key, stored))
 }
 
 impl Gateway {

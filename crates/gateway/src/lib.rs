@@ -3,25 +3,34 @@
 //! [`Gateway::admit`] is the only maker of a [`Pass`]; whatever works on a tenant's memories takes one. A pass ends
 //! in [`Pass::settle`], which records the usage event before the answer leaves.
 
+mod address;
 mod admit;
 mod authenticate;
 mod credentials;
 mod follow;
+mod invite_token;
 mod issue_key;
+mod jwt;
 mod key_text;
 mod last_use;
+mod membership;
 mod metrics;
+mod naming;
 mod pass;
 mod peppers;
 mod rate;
 mod refusal;
+mod rehash;
 mod remembered;
+mod rotate_key;
 mod seat;
 
 pub use admit::{Enforcement, Gateway, GatewayOptions, GatewayTasks};
 pub use authenticate::Principal;
 pub use credentials::{Credentials, Peer};
+pub use invite_token::InviteToken;
 pub use issue_key::{IssuedKey, NewKey, issue_key};
+pub use jwt::{JwksStatus, JwtOptions, SigningAlgorithm, User};
 pub use key_text::KeyKind;
 pub use metrics::describe;
 pub use pass::{OperatorPass, Pass};

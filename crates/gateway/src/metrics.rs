@@ -1,6 +1,6 @@
 //! Every metric of the gateway.
 
-use metrics::{Unit, counter, describe_counter};
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use tenancy::RateClass;
 
 use crate::{AuthFailure, Refusal};
@@ -8,6 +8,10 @@ use crate::{AuthFailure, Refusal};
 const AUTH_FAILURES: &str = "engram_auth_failures_total";
 const RATE_LIMITED: &str = "engram_rate_limited_total";
 const REFUSED: &str = "engram_refused_total";
+const JWKS_REFRESHES: &str = "engram_jwks_refreshes_total";
+const JWKS_AGE: &str = "engram_jwks_age_seconds";
+/// The class of the bucket that every client address has.
+pub(crate) const ADDRESS: &str = "address";
 
 /// Codes that [`Refusal::code`] gives.
 const CODES: &[&str] = &[
@@ -19,6 +23,11 @@ const CODES: &[&str] = &[
     "tenant_suspended",
     "rate_limited",
     "quota_exceeded",
+    "conflicting_tenant",
+    "invalid_host",
+    "tenant_required",
+    "not_a_member",
+    "overloaded",
     "unavailable",
 ];
 
@@ -26,6 +35,11 @@ const CODES: &[&str] = &[
 pub fn describe() {
     describe_counter!(AUTH_FAILURES, Unit::Count, "Requests whose credentials did not hold, by reason");
     describe_counter!(RATE_LIMITED, Unit::Count, "Requests over a tenant's rate, by rate class");
+    describe_counter!(JWKS_REFRESHES, Unit::Count, "Readings of the identity provider's keys, by outcome");
+    describe_gauge!(JWKS_AGE, Unit::Seconds, "Age of the identity provider's keys in use");
+    for outcome in ["ok", "failed"] {
+        counter!(JWKS_REFRESHES, "outcome" => outcome).increment(0);
+    }
     describe_counter!(REFUSED, Unit::Count, "Requests that were not admitted, by error code");
     for reason in AuthFailure::ALL {
         counter!(AUTH_FAILURES, "reason" => reason.name()).increment(0);
@@ -33,6 +47,7 @@ pub fn describe() {
     for class in RateClass::ALL {
         counter!(RATE_LIMITED, "class" => class.name()).increment(0);
     }
+    counter!(RATE_LIMITED, "class" => ADDRESS).increment(0);
     for code in CODES {
         counter!(REFUSED, "code" => *code).increment(0);
     }
@@ -45,6 +60,11 @@ pub(crate) fn refused(refusal: &Refusal) {
         Refusal::ConflictingCredentials => AuthFailure::Conflicting,
         Refusal::ContradictingTenant { .. }
         | Refusal::TenantUnknown { .. }
+        | Refusal::ConflictingTenants { .. }
+        | Refusal::MalformedHost { .. }
+        | Refusal::TenantRequired
+        | Refusal::NotAMember
+        | Refusal::Overloaded { .. }
         | Refusal::Forbidden { .. }
         | Refusal::Suspended
         | Refusal::RateLimited { .. }
@@ -54,6 +74,16 @@ pub(crate) fn refused(refusal: &Refusal) {
     counter!(AUTH_FAILURES, "reason" => reason.name()).increment(1);
 }
 
-pub(crate) fn rate_limited(class: RateClass) {
-    counter!(RATE_LIMITED, "class" => class.name()).increment(1);
+pub(crate) fn rate_limited(class: &'static str) {
+    counter!(RATE_LIMITED, "class" => class).increment(1);
+}
+
+pub(crate) fn jwks_refreshed(ok: bool) {
+    counter!(JWKS_REFRESHES, "outcome" => if ok { "ok" } else { "failed" }).increment(1);
+}
+
+pub(crate) fn jwks_age(seconds: Option<i64>) {
+    if let Some(seconds) = seconds {
+        gauge!(JWKS_AGE).set(seconds as f64);
+    }
 }

@@ -9,7 +9,7 @@ use tenancy::{Counters, Limits, Operation, RequestId, Scopes, Slug, Tenant, Tena
 
 use crate::rate::RateState;
 use crate::remembered::Entry;
-use crate::seat::Seat;
+use crate::seat::{Place, Seat};
 use crate::{Gateway, Peer, Principal};
 
 /// One admitted request of one tenant. Only [`Gateway::admit`] makes it.
@@ -23,6 +23,8 @@ pub struct Pass {
     principal: Principal,
     operation: Operation,
     rate: RateState,
+    /// Held until the request ends.
+    place: Option<Place>,
     meter: Arc<Meter>,
     clock: SharedClock,
     settled: Settled,
@@ -55,15 +57,16 @@ impl Pass {
             principal,
             operation,
             rate: RateState::default(),
+            place: None,
             meter: Arc::clone(&gateway.meter),
             clock: Arc::clone(&gateway.clock),
             settled: Settled::Not,
         }
     }
 
-    pub(crate) fn with_rate(self, rate: RateState) -> Self {
+    pub(crate) fn admitted(self, place: Place, rate: RateState) -> Self {
         let mut pass = self;
-        pass.rate = rate;
+        (pass.place, pass.rate) = (Some(place), rate);
         pass
     }
 
@@ -128,7 +131,11 @@ impl Pass {
             workspace: workspace.map(str::to_owned),
             route: self.operation.name().to_owned(),
             status,
-            counters: charge(self.operation, status, work),
+            counters: match self.principal.is_operator() && self.principal != Principal::Local {
+                // Whoever runs the service works on a tenant's account, not on its bill.
+                true => Counters::default(),
+                false => charge(self.operation, status, work),
+            },
             occurred_at: self.clock.now(),
         });
     }

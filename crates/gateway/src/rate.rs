@@ -88,12 +88,18 @@ impl Buckets {
     }
 
     fn state(&self, remaining: u32) -> RateState {
-        let burst = self.limit.burst.get();
-        let missing = burst.saturating_sub(remaining);
-        RateState {
-            limit: Some(burst),
+        RateState::of(self.limit, remaining)
+    }
+}
+
+impl RateState {
+    /// Where somebody stands who has `remaining` tokens left.
+    pub(crate) fn of(limit: RateLimit, remaining: u32) -> Self {
+        let missing = limit.burst.get().saturating_sub(remaining);
+        Self {
+            limit: Some(limit.burst.get()),
             remaining: Some(remaining),
-            reset_s: u64::from(missing.div_ceil(self.limit.per_second.get())),
+            reset_s: u64::from(missing.div_ceil(limit.per_second.get())),
         }
     }
 }

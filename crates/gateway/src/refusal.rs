@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tenancy::{RateClass, Scope};
+use tenancy::Scope;
 
 use crate::RateState;
 
@@ -33,6 +33,28 @@ pub enum Refusal {
         /// What the request named.
         named: String,
     },
+    /// The request names one tenant here and another there: 400.
+    #[error("the request names two tenants, {one:?} and {other:?}; name one")]
+    ConflictingTenants {
+        /// One of them.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// The host cannot be read as a tenant's: 400.
+    #[error("the host {host:?} is not <slug>.{domain}; a slug has lower-case letters, digits and hyphens")]
+    MalformedHost {
+        /// What was asked for.
+        host: String,
+        /// Where tenants live.
+        domain: String,
+    },
+    /// Somebody with several tenants, or none, who names none: 400.
+    #[error("name a tenant: by the host, in X-Engram-Tenant, or in the token")]
+    TenantRequired,
+    /// A person who does not belong to the tenant: 403.
+    #[error("you are not a member of this tenant; ask one of its admins for an invite")]
+    NotAMember,
     /// Known, but not allowed to do this: 403.
     #[error("{}", .needed.advice())]
     Forbidden {
@@ -43,10 +65,10 @@ pub enum Refusal {
     #[error("this tenant is suspended; ask whoever runs the service to resume it")]
     Suspended,
     /// Too many requests in a short time: 429.
-    #[error("too many {} requests; try again in {} s", .class.name(), seconds(*.retry_after))]
+    #[error("too many requests ({class}); try again in {} s", seconds(*.retry_after))]
     RateLimited {
-        /// The bucket that is empty.
-        class: RateClass,
+        /// The bucket that is empty: a rate class, or `address`.
+        class: &'static str,
         /// When a request may succeed again.
         retry_after: Duration,
         /// For the rate headers.
@@ -61,6 +83,12 @@ pub enum Refusal {
         current: u64,
         /// How much there may be.
         limit: u64,
+    },
+    /// The tenant has as many requests at work as it may: 503.
+    #[error("this tenant has too many requests at work; try again in {} s", seconds(*.retry_after))]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
     },
     /// Not decidable now: 503.
     #[error("the service cannot check this request right now; try again in {} s", seconds(*.retry_after))]
@@ -104,6 +132,30 @@ pub enum AuthFailure {
     TenantDeleted,
     /// Two credentials at once.
     Conflicting,
+    /// A token, and no identity provider is configured.
+    TokensNotTaken,
+    /// Longer than any token.
+    TokenTooLarge,
+    /// Not written like a token.
+    MalformedToken,
+    /// Signed in a way that is not taken: `none`, a shared secret, or not the key's own.
+    AlgorithmRefused,
+    /// The token names no key, and several could be meant.
+    MissingKid,
+    /// The token names a key that its provider does not have.
+    UnknownKid,
+    /// The signature is not the key's.
+    BadSignature,
+    /// Of another provider.
+    WrongIssuer,
+    /// Meant for somebody else.
+    WrongAudience,
+    /// Without a bearer or an end.
+    MissingClaim,
+    /// Past its end.
+    TokenExpired,
+    /// Before its beginning.
+    NotYetValid,
 }
 
 impl Refusal {
@@ -114,10 +166,15 @@ impl Refusal {
             Self::ConflictingCredentials => "conflicting_credentials",
             Self::ContradictingTenant { .. } => "tenant_mismatch",
             Self::TenantUnknown { .. } => "tenant_not_found",
+            Self::ConflictingTenants { .. } => "conflicting_tenant",
+            Self::MalformedHost { .. } => "invalid_host",
+            Self::TenantRequired => "tenant_required",
+            Self::NotAMember => "not_a_member",
             Self::Forbidden { .. } => "forbidden",
             Self::Suspended => "tenant_suspended",
             Self::RateLimited { .. } => "rate_limited",
             Self::QuotaExceeded { .. } => "quota_exceeded",
+            Self::Overloaded { .. } => "overloaded",
             Self::Unavailable { .. } => "unavailable",
         }
     }
@@ -125,30 +182,44 @@ impl Refusal {
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
-            Self::ConflictingCredentials => 400,
+            Self::ConflictingCredentials
+            | Self::ConflictingTenants { .. }
+            | Self::MalformedHost { .. }
+            | Self::TenantRequired => 400,
             Self::Unauthenticated { .. } => 401,
             Self::QuotaExceeded { .. } => 402,
-            Self::ContradictingTenant { .. } | Self::Forbidden { .. } | Self::Suspended => 403,
+            Self::ContradictingTenant { .. }
+            | Self::NotAMember
+            | Self::Forbidden { .. }
+            | Self::Suspended => 403,
             Self::TenantUnknown { .. } => 404,
             Self::RateLimited { .. } => 429,
-            Self::Unavailable { .. } => 503,
+            Self::Overloaded { .. } | Self::Unavailable { .. } => 503,
         }
     }
 
     /// What a machine can use of it: the fields beside `error` and `message`.
     pub fn details(&self) -> Map<String, Value> {
         let details = match self {
-            Self::Unauthenticated { .. } | Self::ConflictingCredentials | Self::Suspended => json!({}),
+            Self::Unauthenticated { .. }
+            | Self::ConflictingCredentials
+            | Self::TenantRequired
+            | Self::NotAMember
+            | Self::Suspended => json!({}),
+            Self::ConflictingTenants { one, other } => json!({ "tenants": [one, other] }),
+            Self::MalformedHost { host, .. } => json!({ "host": host }),
             Self::ContradictingTenant { named } | Self::TenantUnknown { named } => json!({ "tenant": named }),
             Self::Forbidden { needed: Needed::Scope(scope) } => json!({ "scope": scope.as_str() }),
             Self::Forbidden { needed: Needed::OperatorKey | Needed::TenantKey } => json!({}),
             Self::RateLimited { class, retry_after, .. } => {
-                json!({ "retry_after": seconds(*retry_after), "class": class.name() })
+                json!({ "retry_after": seconds(*retry_after), "class": class })
             }
             Self::QuotaExceeded { metric, current, limit } => {
                 json!({ "metric": metric, "current": current, "limit": limit })
             }
-            Self::Unavailable { retry_after } => json!({ "retry_after": seconds(*retry_after) }),
+            Self::Overloaded { retry_after } | Self::Unavailable { retry_after } => {
+                json!({ "retry_after": seconds(*retry_after) })
+            }
         };
         match details {
             Value::Object(fields) => fields,
@@ -159,13 +230,17 @@ impl Refusal {
     /// Whole seconds for the `Retry-After` header, when there is a use in trying again.
     pub fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Self::RateLimited { retry_after, .. } | Self::Unavailable { retry_after } => {
-                Some(seconds(*retry_after))
-            }
+            Self::RateLimited { retry_after, .. }
+            | Self::Overloaded { retry_after }
+            | Self::Unavailable { retry_after } => Some(seconds(*retry_after)),
             Self::Unauthenticated { .. }
             | Self::ConflictingCredentials
             | Self::ContradictingTenant { .. }
             | Self::TenantUnknown { .. }
+            | Self::ConflictingTenants { .. }
+            | Self::MalformedHost { .. }
+            | Self::TenantRequired
+            | Self::NotAMember
             | Self::Forbidden { .. }
             | Self::Suspended
             | Self::QuotaExceeded { .. } => None,
@@ -180,9 +255,14 @@ impl Refusal {
             | Self::ConflictingCredentials
             | Self::ContradictingTenant { .. }
             | Self::TenantUnknown { .. }
+            | Self::ConflictingTenants { .. }
+            | Self::MalformedHost { .. }
+            | Self::TenantRequired
+            | Self::NotAMember
             | Self::Forbidden { .. }
             | Self::Suspended
             | Self::QuotaExceeded { .. }
+            | Self::Overloaded { .. }
             | Self::Unavailable { .. } => None,
         }
     }
@@ -202,7 +282,7 @@ impl Needed {
 }
 
 impl AuthFailure {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Missing,
         Self::UnsupportedScheme,
         Self::Malformed,
@@ -213,6 +293,18 @@ impl AuthFailure {
         Self::Expired,
         Self::TenantDeleted,
         Self::Conflicting,
+        Self::TokensNotTaken,
+        Self::TokenTooLarge,
+        Self::MalformedToken,
+        Self::AlgorithmRefused,
+        Self::MissingKid,
+        Self::UnknownKid,
+        Self::BadSignature,
+        Self::WrongIssuer,
+        Self::WrongAudience,
+        Self::MissingClaim,
+        Self::TokenExpired,
+        Self::NotYetValid,
     ];
 
     /// The stable name, in metrics.
@@ -228,6 +320,18 @@ impl AuthFailure {
             Self::Expired => "expired",
             Self::TenantDeleted => "tenant_deleted",
             Self::Conflicting => "conflicting",
+            Self::TokensNotTaken => "tokens_not_taken",
+            Self::TokenTooLarge => "token_too_large",
+            Self::MalformedToken => "malformed_token",
+            Self::AlgorithmRefused => "algorithm_refused",
+            Self::MissingKid => "missing_kid",
+            Self::UnknownKid => "unknown_kid",
+            Self::BadSignature => "bad_signature",
+            Self::WrongIssuer => "wrong_issuer",
+            Self::WrongAudience => "wrong_audience",
+            Self::MissingClaim => "missing_claim",
+            Self::TokenExpired => "token_expired",
+            Self::NotYetValid => "not_yet_valid",
         }
     }
 
@@ -246,6 +350,26 @@ impl AuthFailure {
             Self::Revoked => "this API key was revoked; use another one",
             Self::Expired => "this API key has expired; use another one",
             Self::Conflicting => "send one credential",
+            Self::TokensNotTaken => {
+                "this service takes API keys only; tokens need jwt.issuer and jwt.audience in its settings"
+            }
+            Self::TokenTooLarge => "this token is longer than 8 KiB; ask for one with fewer claims",
+            Self::MalformedToken => "this token cannot be read; send it whole, as the provider gave it",
+            Self::AlgorithmRefused => {
+                "this token is signed with an algorithm that is not taken here; the provider must use one of jwt.algorithms"
+            }
+            Self::MissingKid => "this token names no key (kid) and its provider has several",
+            // One text for both: whoever forges learns nothing.
+            Self::UnknownKid | Self::BadSignature => {
+                "this token is not signed by the provider that is trusted here; sign in again"
+            }
+            Self::WrongIssuer => "this token is of another provider than the one that is trusted here (iss)",
+            Self::WrongAudience => {
+                "this token is meant for another service (aud); ask the provider for one for this"
+            }
+            Self::MissingClaim => "this token has no usable sub or exp claim",
+            Self::TokenExpired => "this token has expired; sign in again",
+            Self::NotYetValid => "this token is not valid yet (nbf, iat); check the clocks",
         }
     }
 }

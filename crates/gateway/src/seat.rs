@@ -1,14 +1,23 @@
 //! A tenant as the gateway needs it: its status, its limits, its token buckets.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use control::{ControlError, TenantWithLimits};
-use tenancy::{Limits, RateClass, Slug, Tenant, TenantId, TenantStatus};
+use parking_lot::Mutex;
+use tenancy::{Limits, Operation, RateClass, Scope, Slug, Tenant, TenantId, TenantStatus};
 
+use crate::jwt::User;
 use crate::rate::{Buckets, RateState, TooEarly};
 use crate::refusal::AuthFailure;
 use crate::remembered::Entry;
 use crate::{Credentials, Enforcement, Gateway, Needed, Principal, Refusal, metrics};
+
+/// When a tenant with too many requests at work should try again.
+const AFTER_OVERLOAD: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -16,12 +25,22 @@ pub(crate) struct Seat {
     pub(crate) limits: Limits,
     /// By rate class, in the order of [`RateClass::ALL`]; `None` is no limit.
     buckets: [Option<Arc<Buckets>>; 3],
+    /// Requests at work; shared with the seat this one replaces.
+    at_work: Arc<AtomicUsize>,
+}
+
+/// A request at work in a tenant; dropping it makes room for another.
+#[derive(Debug)]
+pub(crate) struct Place {
+    at_work: Arc<AtomicUsize>,
 }
 
 impl Seat {
-    pub(crate) fn require_active(&self) -> Result<(), Refusal> {
+    /// A suspended tenant is closed to its own people and open to whoever runs the service.
+    pub(crate) fn require_open_to(&self, principal: &Principal) -> Result<(), Refusal> {
         match self.tenant.status {
             TenantStatus::Active => Ok(()),
+            TenantStatus::Suspended if principal.is_operator() && *principal != Principal::Local => Ok(()),
             // A deleted tenant has no seat to begin with; see `seat_of`.
             TenantStatus::Suspended | TenantStatus::Deleted => Err(Refusal::Suspended),
         }
@@ -40,53 +59,116 @@ impl Seat {
         }
     }
 
+    /// A place among the tenant's requests at work.
+    pub(crate) fn enter(&self, at_work_max: usize) -> Result<Place, Refusal> {
+        let before = self.at_work.fetch_add(1, Ordering::AcqRel);
+        // Made first: dropping it takes the place back.
+        let place = Place { at_work: Arc::clone(&self.at_work) };
+        if before < at_work_max {
+            Ok(place)
+        } else {
+            Err(Refusal::Overloaded { retry_after: AFTER_OVERLOAD })
+        }
+    }
+
     /// Takes one token of the tenant's bucket, if it has one.
     pub(crate) fn take(&self, class: RateClass, enforcement: Enforcement) -> Result<RateState, Refusal> {
         let Some(buckets) = self.buckets(class).filter(|_| enforcement != Enforcement::Off) else {
             return Ok(RateState::default());
         };
         buckets.take(&self.tenant.id).or_else(|TooEarly { retry_after, rate }| {
-            metrics::rate_limited(class);
+            metrics::rate_limited(class.name());
             match enforcement {
                 Enforcement::Off | Enforcement::Measure => Ok(rate),
-                Enforcement::Enforce => Err(Refusal::RateLimited { class, retry_after, rate }),
+                Enforcement::Enforce => Err(Refusal::RateLimited { class: class.name(), retry_after, rate }),
             }
         })
     }
 }
 
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.at_work.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Gateway {
-    /// The tenant a request is for: that of the key, or the one a local caller names.
+    /// The tenant a request is for, and its sender as somebody there: the tenant of the key, the one the request
+    /// names, or the only one a person belongs to.
     pub(crate) async fn seat_of(
         &self,
-        principal: &Principal,
+        principal: Principal,
         credentials: &Credentials<'_>,
-    ) -> Result<Arc<Entry<Seat>>, Refusal> {
-        match (principal, credentials.tenant_header) {
-            (Principal::TenantKey { tenant, .. }, header) => {
+        operation: Operation,
+    ) -> Result<(Principal, Arc<Entry<Seat>>), Refusal> {
+        let named = self.named_tenant(credentials)?;
+        match principal {
+            Principal::TenantKey { ref tenant, .. } => {
                 let seat = self.seat(tenant).await?.ok_or(AuthFailure::UnknownKey)?;
                 if seat.value.is_deleted() {
                     return Err(AuthFailure::TenantDeleted.into());
                 }
-                let named = header.unwrap_or(seat.value.tenant.slug.as_str());
-                if named == seat.value.tenant.slug.as_str() {
-                    Ok(seat)
-                } else {
-                    Err(Refusal::ContradictingTenant { named: named.to_owned() })
-                }
+                agree(named.as_deref(), &seat.value.tenant.slug)?;
+                Ok((principal, seat))
             }
-            (Principal::Local, Some(named)) => {
-                let unknown = || Refusal::TenantUnknown { named: named.to_owned() };
-                let slug = Slug::parse(named).map_err(|_| unknown())?;
-                self.seat_by_slug(&slug).await?.ok_or_else(unknown)
+            Principal::Local => {
+                let named = named.unwrap_or_else(|| self.options.local_tenant.as_str().into());
+                let seat = self.seat_named(&named).await?;
+                Ok((principal, seat))
             }
-            (Principal::Local, None) => {
-                let slug = &self.options.local_tenant;
-                let unknown = || Refusal::TenantUnknown { named: slug.as_str().to_owned() };
-                self.seat_by_slug(slug).await?.ok_or_else(unknown)
+            Principal::User(user) => self.seat_of_user(user, named, operation).await,
+            Principal::OperatorKey { .. } => {
+                let seat = self.seat_for_operator(named.as_deref(), operation).await?;
+                Ok((principal, seat))
             }
-            (Principal::OperatorKey { .. }, _) => Err(Refusal::Forbidden { needed: Needed::TenantKey }),
+            // Made here, never sent.
+            Principal::Member { .. } => Err(Refusal::NotAMember),
         }
+    }
+
+    async fn seat_of_user(
+        &self,
+        user: Arc<User>,
+        named: Option<Cow<'_, str>>,
+        operation: Operation,
+    ) -> Result<(Principal, Arc<Entry<Seat>>), Refusal> {
+        if let (Some(named), Some(claimed)) = (&named, &user.tenant)
+            && **named != **claimed
+        {
+            return Err(Refusal::ContradictingTenant { named: named.to_string() });
+        }
+        let seat = match named.as_deref().or(user.tenant.as_deref()) {
+            Some(slug) => self.seat_named(slug).await?,
+            None if user.operator => return Err(Refusal::TenantRequired),
+            None => {
+                let home = self.only_home(&user).await?;
+                let seat = self.seat(&home).await?.filter(|seat| !seat.value.is_deleted());
+                seat.ok_or(Refusal::TenantRequired)?
+            }
+        };
+        match self.as_member(&user, &seat.value.tenant.id).await? {
+            Some(member) => Ok((member, seat)),
+            None if user.operator => {
+                require_administration(operation)?;
+                Ok((Principal::User(user), seat))
+            }
+            None => Err(Refusal::NotAMember),
+        }
+    }
+
+    async fn seat_for_operator(
+        &self,
+        named: Option<&str>,
+        operation: Operation,
+    ) -> Result<Arc<Entry<Seat>>, Refusal> {
+        require_administration(operation)?;
+        self.seat_named(named.ok_or(Refusal::TenantRequired)?).await
+    }
+
+    async fn seat_named(&self, named: &str) -> Result<Arc<Entry<Seat>>, Refusal> {
+        let unknown = || Refusal::TenantUnknown { named: named.to_owned() };
+        let slug = Slug::parse(named).map_err(|_| unknown())?;
+        self.seat_by_slug(&slug).await?.ok_or_else(unknown)
     }
 
     async fn seat(&self, id: &TenantId) -> Result<Option<Arc<Entry<Seat>>>, Refusal> {
@@ -114,7 +196,41 @@ impl Gateway {
     fn seat_from(&self, TenantWithLimits { tenant, limits }: TenantWithLimits) -> Seat {
         let buckets =
             RateClass::ALL.map(|class| limits.rates.of(class).map(|limit| self.rates.buckets(class, limit)));
-        Seat { tenant, limits, buckets }
+        // A seat that is read anew goes on counting where the old one stood.
+        let at_work = self.at_work.of(&tenant.id);
+        Seat { tenant, limits, buckets, at_work }
+    }
+}
+
+/// A request may repeat the tenant of its key, and name no other.
+fn agree(named: Option<&str>, own: &Slug) -> Result<(), Refusal> {
+    match named {
+        Some(named) if named != own.as_str() => Err(Refusal::ContradictingTenant { named: named.to_owned() }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whoever runs the service manages tenants and reads no memories.
+fn require_administration(operation: Operation) -> Result<(), Refusal> {
+    match operation.scope() {
+        Some(Scope::Admin) => Ok(()),
+        Some(_) | None => Err(Refusal::Forbidden { needed: Needed::TenantKey }),
+    }
+}
+
+/// Counts of requests at work by tenant; those nobody holds any more are dropped by [`sweep`](Self::sweep).
+#[derive(Debug, Default)]
+pub(crate) struct AtWork {
+    counts: Mutex<HashMap<TenantId, Arc<AtomicUsize>>>,
+}
+
+impl AtWork {
+    fn of(&self, tenant: &TenantId) -> Arc<AtomicUsize> {
+        Arc::clone(self.counts.lock().entry(tenant.clone()).or_default())
+    }
+
+    pub(crate) fn sweep(&self) {
+        self.counts.lock().retain(|_, count| Arc::strong_count(count) > 1);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The service put together: every part it is made of, how it starts and how it ends.
 
+mod control_plane;
 mod dev_access;
 mod lifecycle;
 mod start;
@@ -14,12 +15,13 @@ use metering::{Meter, MeterTasks};
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 
+pub use control_plane::{ControlPlane, inspect as inspect_control_plane, migrate as migrate_control_plane};
 pub use dev_access::DevAccess;
 pub use lifecycle::{InFlight, Lifecycle};
 pub use start::StartError;
 
 use crate::config::Config;
-use crate::jobs::JobTasks;
+use crate::jobs::{Deletions, JobTasks};
 use crate::telemetry::Telemetry;
 use crate::vectors::Vectors;
 
@@ -47,6 +49,8 @@ pub struct App {
     pub telemetry: Telemetry,
     /// Whether the service wants traffic, and how much there is.
     pub lifecycle: Lifecycle,
+    /// Tenants on their way out.
+    pub deletions: Deletions,
     /// The default tenant and its key; in dev only.
     pub dev: Option<DevAccess>,
     background: Mutex<Background>,

@@ -4,25 +4,63 @@
 //! has one name everywhere: `limits.in_flight` is a key of the file, `ENGRAM_LIMITS_IN_FLIGHT` and
 //! `--set limits.in_flight=...`. Unknown names are refused, with the nearest known one.
 
+mod control;
+mod cors;
+mod drain;
 mod embedding;
+mod jwt;
+mod keys;
 mod limits;
+mod proxy;
+mod safety;
+mod secret;
 mod service;
 mod setting;
 mod sources;
 mod storage;
 mod telemetry;
+mod tls;
+mod url;
+mod usage;
 
+use std::collections::BTreeMap;
+
+pub use control::{ControlPlace, ControlSettings};
+pub use cors::CorsSettings;
+pub use drain::DrainSettings;
 pub use embedding::{EmbeddingProvider, EmbeddingSettings};
+pub use jwt::{JWT_ALGORITHMS, JwtSettings};
+pub use keys::KeySettings;
 pub use limits::{Enforcement, RequestLimits};
-pub use service::{ServiceSettings, default_data_dir};
+pub use proxy::ProxySettings;
+pub use safety::{Strictness, Unsafe};
+pub use secret::Secret;
+pub use service::{ServiceSettings, SignUp, default_data_dir};
 pub use setting::Setting;
 pub use sources::{ConfigError, Sources};
 pub use storage::StorageSettings;
 pub use telemetry::{LogFormat, TelemetrySettings};
+pub use tls::{TlsFiles, TlsSettings};
+pub use usage::{UsageRecording, UsageSettings};
+
+pub(crate) use url::is_loopback;
 
 /// Every setting, grouped by subject; the sample file and the documents are held against it.
-pub const SUBJECTS: &[&[Setting]] =
-    &[service::SETTINGS, embedding::SETTINGS, limits::SETTINGS, storage::SETTINGS, telemetry::SETTINGS];
+pub const SUBJECTS: &[&[Setting]] = &[
+    service::SETTINGS,
+    control::SETTINGS,
+    keys::SETTINGS,
+    jwt::SETTINGS,
+    tls::SETTINGS,
+    proxy::SETTINGS,
+    cors::SETTINGS,
+    limits::SETTINGS,
+    drain::SETTINGS,
+    embedding::SETTINGS,
+    storage::SETTINGS,
+    usage::SETTINGS,
+    telemetry::SETTINGS,
+];
 
 /// A file with every setting at its default, commented.
 pub const SAMPLE: &str = include_str!("config/sample.toml");
@@ -30,16 +68,34 @@ pub const SAMPLE: &str = include_str!("config/sample.toml");
 /// Everything that was chosen.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Environment, address, data folder.
+    /// Environment, addresses, data folder.
     pub service: ServiceSettings,
-    /// Where vectors come from.
-    pub embedding: EmbeddingSettings,
+    /// Where the control plane is.
+    pub control: ControlSettings,
+    /// What API keys are hashed with.
+    pub keys: KeySettings,
+    /// Tokens of an identity provider.
+    pub jwt: JwtSettings,
+    /// The service's own certificate.
+    pub tls: TlsSettings,
+    /// Proxies in front of the service.
+    pub proxy: ProxySettings,
+    /// Web pages that may use the service.
+    pub cors: CorsSettings,
     /// What one request may take, and whether plans are enforced.
     pub limits: RequestLimits,
-    /// Open stores and the usage spool.
+    /// How the service leaves.
+    pub drain: DrainSettings,
+    /// Where vectors come from.
+    pub embedding: EmbeddingSettings,
+    /// Open stores.
     pub storage: StorageSettings,
+    /// How usage events travel to the ledger.
+    pub usage: UsageSettings,
     /// Logs and metrics.
     pub telemetry: TelemetrySettings,
+    /// Where each setting that is not at its default was said last.
+    places: BTreeMap<&'static str, String>,
 }
 
 impl Config {
@@ -58,13 +114,40 @@ impl Config {
         config
     }
 
+    /// Where a setting was said: a file and the name in it, a variable, or a flag; `None` for a default.
+    pub fn place_of(&self, setting: &Setting) -> Option<&str> {
+        self.places.get(setting.name).map(String::as_str)
+    }
+
     fn defaults(environment: tenancy::Environment) -> Self {
         Self {
             service: ServiceSettings::defaults(environment),
-            embedding: EmbeddingSettings::default(),
+            control: ControlSettings::default(),
+            keys: KeySettings::default(),
+            jwt: JwtSettings::default(),
+            tls: TlsSettings::default(),
+            proxy: ProxySettings::default(),
+            cors: CorsSettings::default(),
             limits: RequestLimits::defaults(environment),
+            drain: DrainSettings::defaults(environment),
+            embedding: EmbeddingSettings::default(),
             storage: StorageSettings::default(),
+            usage: UsageSettings::default(),
             telemetry: TelemetrySettings::defaults(environment),
+            places: BTreeMap::new(),
         }
+    }
+
+    /// Settings that are each right and do not fit together.
+    fn contradictions(&self) -> Vec<String> {
+        [
+            self.control.contradictions(),
+            self.keys.contradictions(),
+            self.jwt.contradictions(),
+            self.tls.contradictions(),
+            self.cors.contradictions(self.service.environment),
+            self.embedding.to_provider().err().into_iter().collect(),
+        ]
+        .concat()
     }
 }

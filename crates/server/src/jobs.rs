@@ -1,10 +1,12 @@
 //! Background work: each job is a file, the registry is the list.
 
 mod close_idle_stores;
+mod delete_tenants;
 mod embed_pending_memories;
 mod purge_expired_memories;
 mod registry;
 
+pub use delete_tenants::Deletions;
 pub use registry::{JOBS, Job, JobTasks};
 
 pub(crate) use registry::start;

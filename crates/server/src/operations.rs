@@ -1,6 +1,7 @@
 //! What the service does, one deed a file. The doors meet here: REST and MCP decode, call one of these with
 //! the [`Visit`] that `gateway::admit` allowed, and settle it with the answer.
 
+mod administration;
 mod create_memory;
 mod create_memory_batch;
 mod delete_memories_by_filter;
@@ -15,10 +16,15 @@ mod search;
 mod shape;
 mod show_usage;
 mod stats;
-mod tenant_admin;
 mod update_memory;
 mod visit;
 
+pub use administration::{
+    Caller, Person, Reach, accept_invite, add_member, create_api_key, create_invite, create_operator_key,
+    create_tenant, delete_tenant, list_api_keys, list_invites, list_members, list_plans, list_tenants,
+    remove_member, report_usage, revoke_api_key, revoke_invite, rotate_api_key, set_plan, show_audit_log,
+    show_deletion, show_tenant, update_member, update_tenant,
+};
 pub use create_memory::{StoredMemory, create_memory};
 pub use create_memory_batch::create_memory_batch;
 pub use delete_memories_by_filter::delete_memories_by_filter;
@@ -33,9 +39,5 @@ pub use search::search;
 pub use shape::{memory_to_wire, tenant_to_wire};
 pub use show_usage::{show_usage, usage_of};
 pub use stats::stats;
-pub use tenant_admin::{
-    KeyOwnerAsked, create_api_key, create_tenant, list_api_keys, list_plans, list_tenants, revoke_api_key,
-    set_plan, show_tenant, update_tenant,
-};
 pub use update_memory::update_memory;
 pub use visit::{Done, Settled, Visit};

@@ -1,8 +1,11 @@
 //! The REST door: one list of routes, one file a noun.
 
 mod api_keys;
+mod audit_log;
 mod call;
 mod docs_page;
+mod invites;
+mod members;
 mod memories;
 mod openapi;
 mod plans;

@@ -35,6 +35,8 @@ pub enum Operation {
     ShowUsage,
     /// Read the tenant itself: its plan, limits and status.
     ShowTenant,
+    /// Delete the tenant itself, for ever.
+    DeleteTenant,
     /// Name the people of the tenant.
     ListMembers,
     /// Give a member another role.
@@ -86,7 +88,7 @@ impl RateClass {
 
 impl Operation {
     /// Every operation there is.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::CreateMemory,
         Self::CreateMemoryBatch,
         Self::GetMemory,
@@ -102,6 +104,7 @@ impl Operation {
         Self::DescribeMcp,
         Self::ShowUsage,
         Self::ShowTenant,
+        Self::DeleteTenant,
         Self::ListMembers,
         Self::UpdateMember,
         Self::RemoveMember,
@@ -133,6 +136,7 @@ impl Operation {
             Self::DescribeMcp => "describe_mcp",
             Self::ShowUsage => "show_usage",
             Self::ShowTenant => "show_tenant",
+            Self::DeleteTenant => "delete_tenant",
             Self::ListMembers => "list_members",
             Self::UpdateMember => "update_member",
             Self::RemoveMember => "remove_member",
@@ -164,6 +168,7 @@ impl Operation {
             Self::Search => Some(Scope::Search),
             Self::ShowUsage
             | Self::ShowTenant
+            | Self::DeleteTenant
             | Self::ListMembers
             | Self::UpdateMember
             | Self::RemoveMember
@@ -188,6 +193,7 @@ impl Operation {
             | Self::DeleteMemory
             | Self::DeleteMemoriesByFilter
             | Self::RevertMemory
+            | Self::DeleteTenant
             | Self::UpdateMember
             | Self::RemoveMember
             | Self::CreateInvite
@@ -232,6 +238,7 @@ impl Operation {
             | Self::DescribeMcp
             | Self::ShowUsage
             | Self::ShowTenant
+            | Self::DeleteTenant
             | Self::ListMembers
             | Self::UpdateMember
             | Self::RemoveMember

@@ -76,6 +76,8 @@ impl Scopes {
     /// What a key gets unless said: all of the tenant's own scopes but `admin`.
     pub const DEFAULT: Self = Self(7);
 
+    /// Managing a tenant without a look at its memories.
+    pub const ADMIN: Self = Self(8);
     /// Reading and searching, without a trace.
     pub const READ_ONLY: Self = Self(5);
 

@@ -18,7 +18,7 @@ async fn open(path: &Path, environment: Environment) -> Result<Control, ControlE
 async fn a_second_start_finds_what_the_first_one_left() {
     let plane = plane().await;
     let made = plane.tenant("acme").await;
-    let path = plane.folder.path().join("control/control.db");
+    let path = plane.file();
     drop(plane.control);
     let again = open(&path, Environment::Dev).await.unwrap();
     assert_eq!(again.tenant_by_slug(&made.slug).await.unwrap(), Some(made));
@@ -28,7 +28,7 @@ async fn a_second_start_finds_what_the_first_one_left() {
 #[tokio::test]
 async fn the_stamp_of_another_environment_is_refused() {
     let plane = plane().await;
-    let path = plane.folder.path().join("control/control.db");
+    let path = plane.file();
     drop(plane.control);
     let error = open(&path, Environment::Prod).await.unwrap_err();
     assert!(error.to_string().contains("stamped \"dev\" and this service runs as \"prod\""), "{error}");
@@ -38,11 +38,11 @@ async fn the_stamp_of_another_environment_is_refused() {
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let plane = plane().await;
-    let path = plane.folder.path().join("control/control.db");
+    let path = plane.file();
     drop(plane.control);
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = open(&path, Environment::Dev).await.unwrap_err();
-    assert!(matches!(error, ControlError::NewerSchema { found: 99, known: 1 }), "{error}");
+    assert!(matches!(error, ControlError::NewerSchema { found: 99, known: 2 }), "{error}");
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn somebody_elses_file_is_refused_and_left_alone() {
 async fn commits_are_durable_and_the_sqlite_is_a_trusted_one() {
     assert!(rusqlite::version_number() >= 3_051_003);
     let plane = plane().await;
-    let other = Connection::open(plane.folder.path().join("control/control.db")).unwrap();
+    let other = Connection::open(plane.file()).unwrap();
     let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
 }

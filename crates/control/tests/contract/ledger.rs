@@ -3,10 +3,16 @@
 use control::{Control, Recorded};
 use jiff::Timestamp;
 use jiff::civil::date;
-use rusqlite::Connection;
 use tenancy::{Counters, RequestId, TenantId, UsageEvent};
 
-use crate::{START_MS, plane};
+use crate::{Plane, START_MS, contract};
+
+contract! {
+    a_batch_sent_twice_counts_once,
+    of_two_events_under_one_id_the_first_stands_and_both_are_told,
+    an_event_counts_on_the_day_it_happened_however_late_it_comes,
+    the_roll_ups_equal_the_raw_rows,
+}
 
 fn event(tenant: &TenantId, at_ms: i64) -> UsageEvent {
     let occurred_at = Timestamp::from_millisecond(at_ms).unwrap();
@@ -30,9 +36,7 @@ async fn days(control: &Control, tenant: &TenantId) -> Vec<String> {
     days.into_iter().map(|d| format!("{} {} {}", d.day, d.requests, d.counters.memories_created)).collect()
 }
 
-#[tokio::test]
-async fn a_batch_sent_twice_counts_once() {
-    let plane = plane().await;
+async fn a_batch_sent_twice_counts_once(plane: Plane) {
     let tenant = somebody();
     let batch: Vec<_> = (0..100).map(|n| event(&tenant, START_MS + n)).collect();
     let first = plane.control.record_usage(batch.clone()).await.unwrap();
@@ -43,9 +47,7 @@ async fn a_batch_sent_twice_counts_once() {
     assert_eq!(plane.control.usage_event(batch[7].request_id).await.unwrap().as_ref(), Some(&batch[7]));
 }
 
-#[tokio::test]
-async fn of_two_events_under_one_id_the_first_stands_and_both_are_told() {
-    let plane = plane().await;
+async fn of_two_events_under_one_id_the_first_stands_and_both_are_told(plane: Plane) {
     let stored = event(&somebody(), START_MS);
     let mut offered = stored.clone();
     offered.counters.memories_created = 900;
@@ -57,9 +59,7 @@ async fn of_two_events_under_one_id_the_first_stands_and_both_are_told() {
     assert_eq!(days(&plane.control, &stored.tenant_id).await, ["2026-11-23 1 2"]);
 }
 
-#[tokio::test]
-async fn an_event_counts_on_the_day_it_happened_however_late_it_comes() {
-    let plane = plane().await;
+async fn an_event_counts_on_the_day_it_happened_however_late_it_comes(plane: Plane) {
     let tenant = somebody();
     let midnight_ms = date(2026, 12, 1).in_tz("UTC").unwrap().timestamp().as_millisecond();
     let events = [0, -1, 1, -86_400_001].map(|ms| event(&tenant, midnight_ms + ms));
@@ -67,20 +67,16 @@ async fn an_event_counts_on_the_day_it_happened_however_late_it_comes() {
     assert_eq!(days(&plane.control, &tenant).await, ["2026-11-29 1 2", "2026-11-30 1 2", "2026-12-01 2 4"]);
 }
 
-#[tokio::test]
-async fn the_roll_ups_equal_the_raw_rows() {
-    let plane = plane().await;
+async fn the_roll_ups_equal_the_raw_rows(plane: Plane) {
     for tenant in [somebody(), somebody()] {
         let batch: Vec<_> = (0..200).map(|n| event(&tenant, START_MS + n * 997_331)).collect();
         plane.control.record_usage(batch).await.unwrap();
     }
-    let other = Connection::open(plane.folder.path().join("control/control.db")).unwrap();
-    let total = |table: &str, requests: &str| -> (i64, i64, i64) {
-        let sql =
-            format!("SELECT sum({requests}), sum(memories_created), sum(storage_bytes_delta) FROM {table}");
-        other.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+    let total = |table: &str, requests: &str| {
+        let sums = ["memories_created", "storage_bytes_delta"].map(|column| format!("sum({column})"));
+        plane.query(&format!("SELECT sum({requests}) || ' ' || {} FROM {table}", sums.join(" || ' ' || ")))
     };
-    assert_eq!(total("usage_events", "1"), (400, 800, -2_000));
-    assert_eq!(total("usage_hourly", "requests"), (400, 800, -2_000));
-    assert_eq!(total("usage_daily", "requests"), (400, 800, -2_000));
+    assert_eq!(total("usage_events", "1"), "400 800 -2000");
+    assert_eq!(total("usage_hourly", "requests"), "400 800 -2000");
+    assert_eq!(total("usage_daily", "requests"), "400 800 -2000");
 }

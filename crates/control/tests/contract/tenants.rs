@@ -3,11 +3,17 @@
 use control::{Actor, Change, ControlError, NewTenant, Plan};
 use tenancy::{Limits, PlanName, TenantKind, TenantStatus};
 
-use crate::{plane, slug, taken};
+use crate::{Plane, contract, slug, taken};
 
-#[tokio::test]
-async fn a_slug_belongs_to_one_tenant_until_it_is_deleted() {
-    let plane = plane().await;
+contract! {
+    a_slug_belongs_to_one_tenant_until_it_is_deleted,
+    what_is_missing_or_malformed_is_named,
+    every_change_is_audited_and_told_and_a_change_to_the_same_is_neither,
+    the_seeded_plans_read_back_and_limits_follow_the_plan,
+    a_follower_that_falls_behind_is_told_to_forget_everything,
+}
+
+async fn a_slug_belongs_to_one_tenant_until_it_is_deleted(plane: Plane) {
     let first = plane.tenant("acme").await;
     let by = Actor::local();
     let new = NewTenant {
@@ -15,11 +21,12 @@ async fn a_slug_belongs_to_one_tenant_until_it_is_deleted() {
         name: "Acme again".to_owned(),
         kind: TenantKind::Test,
         plan: PlanName::new("unlimited"),
+        owner: None,
     };
     let error = plane.control.create_tenant(new.clone(), &by).await.unwrap_err();
     assert_eq!(error.to_string(), "tenant \"acme\" exists already");
 
-    plane.control.set_tenant_status(&first.slug, TenantStatus::Deleted, &by).await.unwrap();
+    plane.control.delete_tenant(&first.slug, &by).await.unwrap();
     assert_eq!(plane.control.tenant_by_slug(&first.slug).await.unwrap(), None);
     let second = plane.control.create_tenant(new, &by).await.unwrap();
     assert_ne!(first.id, second.id);
@@ -28,15 +35,14 @@ async fn a_slug_belongs_to_one_tenant_until_it_is_deleted() {
     assert_eq!(plane.control.list_tenants().await.unwrap().len(), 2);
 }
 
-#[tokio::test]
-async fn what_is_missing_or_malformed_is_named() {
-    let plane = plane().await;
+async fn what_is_missing_or_malformed_is_named(plane: Plane) {
     let by = Actor::local();
     let new = |name: &str, plan: &str| NewTenant {
         slug: slug("acme"),
         name: name.to_owned(),
         kind: TenantKind::Live,
         plan: PlanName::new(plan),
+        owner: None,
     };
     let error = plane.control.create_tenant(new("Acme", "gold"), &by).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no plan \"gold\"");
@@ -49,9 +55,7 @@ async fn what_is_missing_or_malformed_is_named() {
     assert!(plane.audited().await.is_empty(), "what failed left no trace");
 }
 
-#[tokio::test]
-async fn every_change_is_audited_and_told_and_a_change_to_the_same_is_neither() {
-    let plane = plane().await;
+async fn every_change_is_audited_and_told_and_a_change_to_the_same_is_neither(plane: Plane) {
     let mut changes = plane.control.changes();
     let before = plane.control.revision();
     let tenant = plane.tenant("acme").await;
@@ -67,15 +71,13 @@ async fn every_change_is_audited_and_told_and_a_change_to_the_same_is_neither() 
             r#"key:key_1 set_tenant_status {"from":"suspended","to":"active"}"#,
         ]
     );
-    assert_eq!(plane.control.audit_log(1).await.unwrap()[0].origin.as_deref(), Some("192.0.2.7"));
+    assert_eq!(plane.log().await[0].origin.as_deref(), Some("192.0.2.7"));
     let told = Change::Tenant { id: tenant.id, slug: tenant.slug };
     assert_eq!(taken(&mut changes), vec![told; 3]);
     assert_eq!(plane.control.revision(), before + 3);
 }
 
-#[tokio::test]
-async fn the_seeded_plans_read_back_and_limits_follow_the_plan() {
-    let plane = plane().await;
+async fn the_seeded_plans_read_back_and_limits_follow_the_plan(plane: Plane) {
     let names: Vec<_> = plane.control.list_plans().await.unwrap().into_iter().map(|p| p.name).collect();
     assert_eq!(names, ["free", "unlimited"].map(PlanName::new));
     let unlimited = plane.control.plan(&PlanName::new("unlimited")).await.unwrap().unwrap();
@@ -109,9 +111,7 @@ async fn the_seeded_plans_read_back_and_limits_follow_the_plan() {
     assert_eq!(plane.control.upsert_plan(gold.clone(), &by).await.unwrap(), gold);
 }
 
-#[tokio::test]
-async fn a_follower_that_falls_behind_is_told_to_forget_everything() {
-    let plane = plane().await;
+async fn a_follower_that_falls_behind_is_told_to_forget_everything(plane: Plane) {
     let mut changes = plane.control.changes();
     let tenant = plane.tenant("acme").await;
     for round in 0..1_100 {

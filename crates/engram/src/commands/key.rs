@@ -1,10 +1,11 @@
-//! `engram key`: create, list and revoke API keys.
+//! `engram key`: create, list, rotate and revoke API keys.
 
-use api::{ApiKeyList, CreateApiKey, CreatedApiKey};
+use api::{ApiKeyList, CreateApiKey, CreatedApiKey, RotateApiKey};
 use clap::{Args, Subcommand};
-use jiff::{Span, SpanRelativeTo, Timestamp};
+use jiff::Timestamp;
 use stdx::clock::{Clock, SystemClock};
 
+use super::span::{expiry, seconds};
 use crate::cli::{Reach, Shared};
 use crate::door::{Door, encode};
 use crate::failure::Failure;
@@ -16,11 +17,13 @@ Examples:
   engram key create --tenant acme --scopes memories:read,search --name reader --expires 90d
   engram key create --operator --name ci
   engram key list --tenant acme
+  engram key rotate key_0190b6d3e0b87b6f9a3c5d1e2f405162 --overlap 2h
   engram key revoke key_0190b6d3e0b87b6f9a3c5d1e2f405162
 
-A key is shown once, when it is made; only a digest of it is kept.";
+A key is shown once, when it is made; only a digest of it is kept. Rotating makes a new key with the same name and
+scopes, and lets the old one open until the overlap is over.";
 
-/// Create, list and revoke API keys
+/// Create, list, rotate and revoke API keys
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Key {
@@ -39,6 +42,14 @@ enum Deed {
         /// Only this tenant's keys
         #[arg(long)]
         tenant: Option<String>,
+    },
+    /// Replace a key: make a new one, and let the old one end
+    Rotate {
+        /// The old key's id, as `key list` shows it
+        id: String,
+        /// How long the old key still opens, 0s to 30d [default: 1d]
+        #[arg(long, value_name = "SPAN")]
+        overlap: Option<String>,
     },
     /// Refuse a key from now on
     Revoke {
@@ -106,6 +117,11 @@ impl Deed {
                 terminal::table(["ID", "TENANT", "NAME", "SCOPES", "STATE", "LAST USED"], &[], rows);
                 Ok(())
             }
+            Self::Rotate { id, overlap } => {
+                let overlap_s = overlap.map(|text| seconds("--overlap", &text)).transpose()?;
+                let wanted = RotateApiKey { tenant: None, overlap_s };
+                show_made(format, &door.post(&format!("/api-keys/{}/rotate", encode(&id)), &wanted).await?)
+            }
             Self::Revoke { id } => {
                 let answer = door.delete(&format!("/api-keys/{}", encode(&id))).await?;
                 match format {
@@ -124,51 +140,24 @@ impl Deed {
 
 impl Create {
     async fn run(self, door: &Door, format: Format, now: Timestamp) -> Result<(), Failure> {
-        let expires_at = self.expires.as_deref().map(|text| expiry(text, now)).transpose()?;
+        let expires_at = self.expires.as_deref().map(|text| expiry("--expires", text, now)).transpose()?;
         let tenant =
             self.tenant.or_else(|| (!self.operator && door.is_local()).then(|| "default".to_owned()));
         let wanted = CreateApiKey { tenant, scopes: self.scopes, name: self.name, expires_at };
         let path = if self.operator { "/operator-keys" } else { "/api-keys" };
         let made: CreatedApiKey = door.post(path, &wanted).await?;
-        if format == Format::Json {
-            return terminal::json(&made);
-        }
-        terminal::line(&made.key);
-        let owner = made.api_key.tenant.as_deref().unwrap_or("the operator");
-        let scopes = made.api_key.scopes.join(", ");
-        terminal::remark(format!("{} for {owner} ({scopes}); it is not shown again", made.api_key.id));
-        Ok(())
+        show_made(format, &made)
     }
 }
 
-/// A time, or a span such as `90d` or `12h` from `now`; a day has 24 hours.
-fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
+/// The key itself on standard output, so that it can be piped; the rest beside it.
+fn show_made(format: Format, made: &CreatedApiKey) -> Result<(), Failure> {
+    if format == Format::Json {
+        return terminal::json(made);
     }
-    let later = text
-        .parse::<Span>()
-        .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
-        .and_then(|duration| now.checked_add(duration));
-    later.map_err(|_| {
-        Failure::usage(format!("--expires {text} is no time: write 90d, 12h or 2027-01-31T00:00:00Z"))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_expiry_is_a_time_or_a_while() {
-        let now = Timestamp::UNIX_EPOCH;
-        for (text, want) in [
-            ("90d", "1970-04-01T00:00:00Z"),
-            ("12h", "1970-01-01T12:00:00Z"),
-            ("2027-01-31T00:00:00Z", "2027-01-31T00:00:00Z"),
-        ] {
-            assert_eq!(expiry(text, now).unwrap().to_string(), want);
-        }
-        assert!(expiry("soon", now).unwrap_err().to_string().contains("90d"));
-    }
+    terminal::line(&made.key);
+    let owner = made.api_key.tenant.as_deref().unwrap_or("the operator");
+    let scopes = made.api_key.scopes.join(", ");
+    terminal::remark(format!("{} for {owner} ({scopes}); it is not shown again", made.api_key.id));
+    Ok(())
 }

@@ -1,28 +1,32 @@
 //! `engram serve`: starts the service, says how to use it, and ends it without losing a write.
 
+mod certificate;
+mod claim;
 mod greeting;
+mod listeners;
+mod safety;
 mod signals;
 
-use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use server::app::App;
 use server::edge::{ServeOptions, serve};
-use server::ownership::{Claim, Owner, Ownership, create_data_folder, serve_local};
+use server::ownership::serve_local;
 use server::telemetry::start_logging;
 use tenancy::Environment;
-use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Shared, load};
+use crate::cli::{Env, Shared, load};
 use crate::failure::Failure;
 use crate::terminal::Format;
 
+use listeners::HandedOver;
+pub(crate) use safety::refusal as unsafe_refusal;
 use signals::{Ending, Signals};
 
 const EXAMPLES: &str = "\
@@ -31,9 +35,11 @@ Examples:
   engram serve --listen 0.0.0.0:9000 --data-dir /var/lib/engram
   engram serve --json-ready                     one JSON line when it answers: url, tenant, api_key
   engram serve --env prod --config /etc/engram.toml
+  engram serve --control-url postgres://engram@db/engram
 
 In dev, Ctrl-C stops it at once after the last commit. Elsewhere, and with SIGTERM, it says on /ready that it
-leaves, serves 5 s more, finishes what it does, and is gone within 30 s. A second Ctrl-C does not wait.";
+leaves, serves on for drain.wait_ms, finishes what it does, and is gone within 30 s. A second Ctrl-C does not wait.
+SIGHUP reads the certificate again. A socket handed over by LISTEN_FDS (systemd) is used instead of --listen.";
 
 /// Start the service: REST and MCP over HTTP
 #[derive(Debug, Args)]
@@ -53,51 +59,44 @@ pub(crate) struct Serve {
     json_ready: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Env {
-    /// A laptop: everything embedded, nothing enforced.
-    Dev,
-    /// A rehearsal of prod: limits measured, not refused.
-    Staging,
-    /// The real thing: unsafe settings refuse to start.
-    Prod,
-}
-
 impl Serve {
     pub(crate) async fn run(self, shared: &Shared) -> Result<(), Failure> {
         let config = load(&shared.sources(&[
             ("listen", self.listen),
-            ("env", self.env.map(|env| env.environment().as_str().to_owned())),
+            ("env", self.env.map(Env::word)),
             ("metrics.listen", self.metrics_listen),
         ])?)?;
         let format = if self.json_ready { Format::Json } else { shared.format() };
         start_logging(&config.telemetry);
+        safety::require(&config)?;
 
         let mut signals = Signals::catch()?;
+        let certificate = certificate::load(&config)?;
+        let handed_over = HandedOver::take()?;
         let folder = config.service.data_dir.clone();
-        create_data_folder(&folder)?;
-        let mut ownership = match Ownership::claim(&folder)? {
-            Claim::Granted(ownership) => ownership,
-            Claim::HeldBy(owner) => return Err(foreign(&folder, &owner)),
-        };
-        // Bound before anything is opened: a busy port is told at once and changes nothing.
-        let listener = listen(config.service.listen, "--listen").await?;
-        let metrics_listener = match config.telemetry.metrics_listen {
-            Some(address) => Some(listen(address, "--metrics-listen").await?),
-            None => None,
-        };
+        let mut ownership = claim::claim(&folder, handed_over.origin()).await?;
+        let listeners = handed_over.complete(&config).await?;
         let environment = config.service.environment;
         let app = App::open(config).await.map_err(Failure::unreachable)?;
-        let url = format!("http://{}", reachable(listener.local_addr().map_err(Failure::unreachable)?));
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        let address = listeners.main.local_addr().map_err(Failure::unreachable)?;
+        let url = format!("{scheme}://{}", reachable(address));
 
         let stop = CancellationToken::new();
-        let mut doors = tokio::task::JoinSet::new();
+        let mut doors = JoinSet::new();
         doors.spawn(serve_local(ownership.listen()?, app.router(), stop.clone()));
-        let options = ServeOptions::new(app.config.limits.header_timeout);
-        doors.spawn(serve(listener, app.router(), options, stop.clone()));
-        if let Some(listener) = metrics_listener {
-            doors.spawn(serve(listener, metrics_router(&app), options, stop.clone()));
+        let plain = ServeOptions {
+            leaving: app.lifecycle.leaving(),
+            ..ServeOptions::new(app.config.limits.header_timeout)
+        };
+        if let Some(listener) = listeners.metrics {
+            doors.spawn(serve(listener, metrics_router(&app), plain.clone(), stop.clone()));
         }
+        if let Some(certificate) = &certificate {
+            certificate::follow(certificate, &mut doors, &stop)?;
+        }
+        let options = ServeOptions { certificate, ..plain };
+        doors.spawn(serve(listeners.main, app.router(), options, stop.clone()));
         ownership.announce(&url)?;
         greeting::print(&url, app.dev.as_ref(), &folder, format)?;
 
@@ -110,29 +109,6 @@ impl Serve {
         drop(ownership);
         Ok(())
     }
-}
-
-impl Env {
-    fn environment(self) -> Environment {
-        match self {
-            Self::Dev => Environment::Dev,
-            Self::Staging => Environment::Staging,
-            Self::Prod => Environment::Prod,
-        }
-    }
-}
-
-async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let remedy = match error.kind() {
-            io::ErrorKind::AddrInUse => {
-                format!("stop the program that uses it, or choose another with {option}")
-            }
-            io::ErrorKind::PermissionDenied => format!("choose a port above 1023 with {option}"),
-            _ => format!("choose another address with {option}"),
-        };
-        Failure::unreachable(format!("cannot listen on {address}: {error}; {remedy}"))
-    })
 }
 
 /// `/metrics` alone.
@@ -150,13 +126,4 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         }
         usual => usual,
     }
-}
-
-fn foreign(folder: &Path, owner: &Owner) -> Failure {
-    let at = owner.url.as_deref().map(|url| format!(" at {url}")).unwrap_or_default();
-    Failure::unreachable(format!(
-        "the data folder {} is served by process {}{at}; use that service, stop it, or choose another folder with --data-dir",
-        folder.display(),
-        owner.pid
-    ))
 }

@@ -67,6 +67,7 @@ impl World {
             name: slug.to_owned(),
             kind,
             plan: PlanName::new(plan),
+            owner: None,
         };
         self.control.create_tenant(new, &self.by).await.unwrap()
     }

@@ -1,7 +1,7 @@
 //! Which tenant a request is for.
 
 use gateway::Credentials;
-use tenancy::{Operation, Scopes, TenantStatus};
+use tenancy::{Operation, Scopes};
 
 use crate::{World, outcome, with_key};
 
@@ -59,7 +59,7 @@ async fn a_slug_that_changes_hands_leads_to_its_new_tenant() {
     let first = world.tenant("acme").await;
     let local = Credentials::local(Some("acme"));
     assert_eq!(world.admit(&local, Operation::Search).await.unwrap().tenant(), &first.id);
-    world.control.set_tenant_status(&first.slug, TenantStatus::Deleted, &world.by).await.unwrap();
+    world.control.delete_tenant(&first.slug, &world.by).await.unwrap();
     assert_eq!(outcome(world.admit(&local, Operation::Search).await), "tenant_not_found");
     let second = world.tenant("acme").await;
     assert_eq!(world.admit(&local, Operation::Search).await.unwrap().tenant(), &second.id);

@@ -67,6 +67,7 @@ async fn default_tenant(control: &Control, plan: &str) -> Result<Tenant, StartEr
         name: "Default".to_owned(),
         kind: TenantKind::Live,
         plan: PlanName::new(plan),
+        owner: None,
     };
     Ok(control.create_tenant(new, &Actor::system()).await?)
 }

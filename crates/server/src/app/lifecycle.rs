@@ -1,12 +1,14 @@
 //! Whether the service wants traffic, and how many requests are at work.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio_util::sync::CancellationToken;
 
 /// The state of the process as a whole.
 #[derive(Debug)]
 pub struct Lifecycle {
-    draining: AtomicBool,
+    leaving: CancellationToken,
     in_flight: Arc<AtomicUsize>,
     in_flight_max: usize,
 }
@@ -19,17 +21,22 @@ pub struct InFlight {
 
 impl Lifecycle {
     pub(crate) fn new(in_flight_max: usize) -> Self {
-        Self { draining: AtomicBool::new(false), in_flight: Arc::default(), in_flight_max }
+        Self { leaving: CancellationToken::new(), in_flight: Arc::default(), in_flight_max }
     }
 
     /// From now on `/ready` says no; requests are still served.
     pub fn begin_drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.leaving.cancel();
     }
 
     /// Whether the service is on its way out.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.leaving.is_cancelled()
+    }
+
+    /// Cancelled when the service begins to leave.
+    pub fn leaving(&self) -> CancellationToken {
+        self.leaving.clone()
     }
 
     /// A place for one request; `None` when all are taken, which is when a caller is told to come back.

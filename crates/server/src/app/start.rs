@@ -13,8 +13,9 @@ use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use tenancy::Environment;
 
-use super::{App, Background, DevAccess, Lifecycle};
+use super::{App, Background, DevAccess, Lifecycle, control_plane};
 use crate::config::{Config, Enforcement};
+use crate::jobs::Deletions;
 use crate::telemetry::Telemetry;
 use crate::vectors::Vectors;
 
@@ -32,6 +33,17 @@ pub enum StartError {
     /// The control plane.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The control plane's database does not answer.
+    #[error(
+        "the control plane at {url} does not answer: {why}; check that PostgreSQL runs there and that control.url is \
+         right, then start again"
+    )]
+    ControlAway {
+        /// Where it should be, without its password.
+        url: String,
+        /// What happened instead of an answer.
+        why: String,
+    },
     /// The usage spool.
     #[error(transparent)]
     Meter(#[from] MeterError),
@@ -67,12 +79,11 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         .map_err(|error| StartError::Embedding(error.to_string()))?;
     let vectors = Arc::new(Vectors::new(embedding));
 
-    let control_file = data_dir.join("control/control.db");
     let environment = config.service.environment;
-    let control = Arc::new(Control::open(&control_file, Arc::clone(&clock), environment).await?);
+    let control = Arc::new(control_plane::open(&config, &clock).await?);
     let meter_options = MeterOptions {
-        flush_every: config.storage.usage_flush_every,
-        flush_events: config.storage.usage_flush_events as u64,
+        flush_every: config.usage.flush_every,
+        flush_events: config.usage.flush_events as u64,
         ..MeterOptions::default()
     };
     let ledger: Arc<Control> = Arc::clone(&control);
@@ -105,6 +116,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         vectors,
         telemetry,
         lifecycle,
+        deletions: Deletions::default(),
         dev,
         background: Mutex::default(),
     });
@@ -123,7 +135,7 @@ fn open_gateway(
     meter: &Arc<Meter>,
     clock: &SharedClock,
 ) -> Result<Arc<Gateway>, StartError> {
-    let peppers = Peppers::load_or_create(&data_dir.join("control/pepper"))?;
+    let peppers = peppers(config, data_dir)?;
     let options = GatewayOptions {
         rate_limits: match config.limits.rates {
             Enforcement::Off => gateway::Enforcement::Off,
@@ -133,6 +145,17 @@ fn open_gateway(
         ..GatewayOptions::default()
     };
     Ok(Gateway::new(Arc::clone(control), Arc::clone(meter), peppers, Arc::clone(clock), options))
+}
+
+fn peppers(config: &Config, data_dir: &Path) -> Result<Peppers, PepperError> {
+    match (&config.keys.peppers, &config.keys.peppers_file) {
+        (Some(secret), _) => Peppers::parse(secret.reveal()),
+        (None, Some(file)) => {
+            let failed = |source| PepperError::File { path: file.display().to_string(), source };
+            Peppers::parse(&std::fs::read_to_string(file).map_err(failed)?)
+        }
+        (None, None) => Peppers::load_or_create(&data_dir.join("control/pepper")),
+    }
 }
 
 fn make_private(folder: &Path) -> Result<(), StartError> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ::embedding::{ApiKey, EmbeddingConfig, RemoteConfig};
 
-use super::setting::{Setting, milliseconds, number, word};
+use super::secret::without_password;
+use super::setting::{Setting, filled, in_ms, milliseconds, number, path_text, spelled, word};
 
 /// Most dimensions any known model has, with room.
 const DIMENSIONS_MAX: usize = 16_384;
@@ -52,51 +53,65 @@ pub(super) const SETTINGS: &[Setting] = &[
         "embedding.provider",
         "static (built in) or openai (any compatible endpoint) (static)",
         |config, text| {
-            let words = [("static", EmbeddingProvider::Static), ("openai", EmbeddingProvider::OpenAi)];
-            config.embedding.provider = word(text, &words)?;
+            config.embedding.provider = word(text, &PROVIDERS)?;
             Ok(())
         },
+        |config| spelled(config.embedding.provider, &PROVIDERS),
     ),
     Setting::new(
         "embedding.url",
         "base URL of the endpoint, such as http://localhost:11434",
         |config, text| {
-            config.embedding.url = filled(text)?;
+            config.embedding.url = Some(filled(text)?);
             Ok(())
         },
+        |config| config.embedding.url.as_deref().map(without_password),
     ),
     Setting::new(
         "embedding.model",
         "model name at the endpoint, or of the table in files",
         |config, text| {
-            config.embedding.model = filled(text)?;
+            config.embedding.model = Some(filled(text)?);
             Ok(())
         },
+        |config| config.embedding.model.clone(),
     ),
     Setting::new(
         "embedding.revision",
         "your word for the model's edition; a new one re-embeds (1)",
         |config, text| {
-            config.embedding.revision = filled(text)?;
+            config.embedding.revision = Some(filled(text)?);
             Ok(())
         },
+        |config| config.embedding.revision.clone(),
     ),
     Setting::new(
         "embedding.api_key",
         "bearer token for the endpoint; better as a variable",
         |config, text| {
-            config.embedding.api_key = filled(text)?.map(ApiKey::new);
+            config.embedding.api_key = Some(ApiKey::new(filled(text)?));
             Ok(())
         },
+        |config| config.embedding.api_key.as_ref().map(|_| "(set)".to_owned()),
     ),
-    Setting::new("embedding.dimensions", "dimensions to ask the endpoint for (its own)", |config, text| {
-        config.embedding.dimensions = Some(number(text, 1, DIMENSIONS_MAX)?);
-        Ok(())
-    }),
-    Setting::new("embedding.timeout_ms", "longest request to the endpoint (15000)", |config, text| {
-        config.embedding.timeout = Some(milliseconds(text)?);
-        Ok(())
-    }),
+    Setting::new(
+        "embedding.dimensions",
+        "dimensions to ask the endpoint for (its own)",
+        |config, text| {
+            config.embedding.dimensions = Some(number(text, 1, DIMENSIONS_MAX)?);
+            Ok(())
+        },
+        |config| config.embedding.dimensions.map(|number| number.to_string()),
+    ),
+    Setting::new(
+        "embedding.timeout_ms",
+        "longest request to the endpoint (15000)",
+        |config, text| {
+            config.embedding.timeout = Some(milliseconds(text)?);
+            Ok(())
+        },
+        |config| config.embedding.timeout.and_then(in_ms),
+    ),
     Setting::new(
         "embedding.query_timeout_ms",
         "longest wait of a search for its vector (3000)",
@@ -104,20 +119,39 @@ pub(super) const SETTINGS: &[Setting] = &[
             config.embedding.query_timeout = Some(milliseconds(text)?);
             Ok(())
         },
+        |config| config.embedding.query_timeout.and_then(in_ms),
     ),
-    Setting::new("embedding.proxy", "HTTP proxy for the endpoint (none)", |config, text| {
-        config.embedding.proxy = filled(text)?;
-        Ok(())
-    }),
-    Setting::new("embedding.table", "file of a static model of your own", |config, text| {
-        config.embedding.table = filled(text)?.map(PathBuf::from);
-        Ok(())
-    }),
-    Setting::new("embedding.vocabulary", "vocabulary of a static model of your own", |config, text| {
-        config.embedding.vocabulary = filled(text)?.map(PathBuf::from);
-        Ok(())
-    }),
+    Setting::new(
+        "embedding.proxy",
+        "HTTP proxy for the endpoint (none)",
+        |config, text| {
+            config.embedding.proxy = Some(filled(text)?);
+            Ok(())
+        },
+        |config| config.embedding.proxy.as_deref().map(without_password),
+    ),
+    Setting::new(
+        "embedding.table",
+        "file of a static model of your own",
+        |config, text| {
+            config.embedding.table = Some(PathBuf::from(filled(text)?));
+            Ok(())
+        },
+        |config| config.embedding.table.as_deref().map(path_text),
+    ),
+    Setting::new(
+        "embedding.vocabulary",
+        "vocabulary of a static model of your own",
+        |config, text| {
+            config.embedding.vocabulary = Some(PathBuf::from(filled(text)?));
+            Ok(())
+        },
+        |config| config.embedding.vocabulary.as_deref().map(path_text),
+    ),
 ];
+
+const PROVIDERS: [(&str, EmbeddingProvider); 2] =
+    [("static", EmbeddingProvider::Static), ("openai", EmbeddingProvider::OpenAi)];
 
 impl EmbeddingSettings {
     /// What the embedding crate needs, or what is missing for it.
@@ -153,8 +187,4 @@ impl EmbeddingSettings {
             }
         }
     }
-}
-
-fn filled(text: &str) -> Result<Option<String>, String> {
-    if text.trim().is_empty() { Err("must not be blank".into()) } else { Ok(Some(text.to_owned())) }
 }

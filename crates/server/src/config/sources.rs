@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tenancy::Environment;
 
 use super::Config;
-use super::setting::{self, Setting};
+use super::setting::{self, Setting, Shape};
 
 /// Variables of commands that talk to a service, which are no settings of one.
 const CLIENT_VARIABLES: &[&str] = &["ENGRAM_URL", "ENGRAM_API_KEY", "ENGRAM_TENANT", "ENGRAM_CONFIG"];
@@ -77,14 +77,13 @@ impl Sources {
             }
         }
         let mut config = Config::defaults(environment(&said));
-        for Said { setting, text, place } in &said {
-            if let Err(rule) = (setting.apply)(&mut config, text) {
-                problems.push(format!("{place} {rule}"));
+        for Said { setting, text, place } in said {
+            match (setting.apply)(&mut config, &text) {
+                Ok(()) => drop(config.places.insert(setting.name, place)),
+                Err(rule) => problems.push(format!("{place} {rule}")),
             }
         }
-        if let Err(problem) = config.embedding.to_provider() {
-            problems.push(problem);
-        }
+        problems.extend(config.contradictions());
         if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
     }
 
@@ -96,12 +95,12 @@ impl Sources {
             .and_then(|text| text.parse::<toml::Table>().map_err(|error| format!("{place}: {error}")));
         let mut said = Vec::new();
         match table {
-            Ok(table) => flatten(&table, "", &mut |name, text| match (Setting::named(&name), text) {
-                (Some(setting), Some(text)) => {
-                    said.push(Said { setting, text, place: format!("{place}: {name}") })
-                }
-                (Some(_), None) => problems.push(format!("{place}: {name} must be a single value")),
-                (None, _) => problems.push(format!("{place}: {}", unknown(&name, known_names()))),
+            Ok(table) => flatten(&table, "", &mut |name, value| match Setting::named(&name) {
+                Some(setting) => match text_of(value, setting.shape) {
+                    Ok(text) => said.push(Said { setting, text, place: format!("{place}: {name}") }),
+                    Err(rule) => problems.push(format!("{place}: {name} {rule}")),
+                },
+                None => problems.push(format!("{place}: {}", unknown(&name, known_names()))),
             }),
             Err(problem) => problems.push(problem),
         }
@@ -115,20 +114,37 @@ fn environment(said: &[Said]) -> Environment {
     last.and_then(|said| Environment::parse(&said.text)).unwrap_or(Environment::Dev)
 }
 
-fn flatten(table: &toml::Table, prefix: &str, take: &mut dyn FnMut(String, Option<String>)) {
+fn flatten(table: &toml::Table, prefix: &str, take: &mut dyn FnMut(String, &toml::Value)) {
     for (key, value) in table {
         let name = format!("{prefix}{key}");
         match value {
             toml::Value::Table(inner) => flatten(inner, &format!("{name}."), take),
-            toml::Value::String(text) => take(name, Some(text.clone())),
+            toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_)
+            | toml::Value::Array(_) => take(name, value),
+        }
+    }
+}
+
+/// A value of the file in the form that variables and flags have.
+fn text_of(value: &toml::Value, shape: Shape) -> Result<String, String> {
+    match (value, shape) {
+        (toml::Value::String(text), _) => Ok(text.clone()),
+        (toml::Value::Array(items), Shape::List) => {
+            let texts: Option<Vec<_>> = items.iter().map(toml::Value::as_str).collect();
+            texts.map(|texts| texts.join(",")).ok_or_else(|| "must be a list of texts in quotes".to_owned())
+        }
+        (toml::Value::Array(_) | toml::Value::Table(_), _) => Err("must be a single value".to_owned()),
+        (
             toml::Value::Integer(_)
             | toml::Value::Float(_)
             | toml::Value::Boolean(_)
-            | toml::Value::Datetime(_) => {
-                take(name, Some(value.to_string()));
-            }
-            toml::Value::Array(_) => take(name, None),
-        }
+            | toml::Value::Datetime(_),
+            _,
+        ) => Ok(value.to_string()),
     }
 }
 
@@ -208,6 +224,53 @@ mod tests {
         ] {
             assert!(told.contains(part), "{part} in {told}");
         }
+    }
+
+    #[test]
+    fn the_new_subjects_are_read_from_arrays_and_texts() {
+        let file = "sign_up = \"open\"\ndomain = \"Engram.example.com\"\n[jwt]\nissuer = \"https://id.example/\"\n\
+                    audience = [\"a\", \"b\"]\n[proxy]\ntrusted = [\"10.1.2.3/8\", \"::1\"]\n[usage]\ndry_run = true\n";
+        let (all, _kept) = sources(
+            file,
+            &[("ENGRAM_JWT_ALGORITHMS", "ES256, EdDSA"), ("ENGRAM_CONTROL_URL", "postgres://u:p@h/db")],
+            &[("cors.origins", "https://a.example,https://b.example:443")],
+        );
+        let config = Config::load(&all).unwrap();
+        assert_eq!(config.service.domain.as_deref(), Some("engram.example.com"));
+        assert_eq!(config.jwt.audience, ["a", "b"]);
+        assert_eq!(config.jwt.algorithms, ["ES256", "EdDSA"]);
+        assert_eq!(config.jwt.effective_jwks_url().unwrap(), "https://id.example/.well-known/jwks.json");
+        let trusted: Vec<_> = config.proxy.trusted.iter().map(ToString::to_string).collect();
+        assert_eq!(trusted, ["10.0.0.0/8", "::1/128"]);
+        assert_eq!(config.cors.origins, ["https://a.example", "https://b.example"]);
+        let url = Setting::named("control.url").unwrap();
+        assert_eq!(url.shown(&config).unwrap(), "postgres://u:***@h/db");
+        assert_eq!(config.place_of(url), Some("ENGRAM_CONTROL_URL"));
+        assert_eq!(config.place_of(Setting::named("listen").unwrap()), None);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_told_with_everything_else() {
+        let file = "[tls]\nkey = \"k\"\n[jwt]\naudience = [\"a\"]\nalgorithms = [\"HS256\", \"none\"]\n\
+                    [proxy]\ntrusted = [\"10.0.0.0/40\", \"x\"]\n[keys]\npeppers = \"1 secret\"\n\
+                    [control]\ndirect_url = \"postgres://u:secret@h\"\n[limits]\nrates = [\"off\"]\n";
+        let (all, _kept) = sources(file, &[("ENGRAM_CONTROL_URL", "mysql://u:secret@h")], &[]);
+        let told = Config::load(&all).unwrap_err().to_string();
+        for part in [
+            "tls.key needs tls.certificate",
+            "jwt.audience needs jwt.issuer",
+            "\"HS256\" is not one of RS256",
+            "\"none\" is not one of",
+            "\"10.0.0.0/40\" is not a network",
+            "\"x\" is not a network",
+            "keys.peppers is wrong: line 1",
+            "control.direct_url needs",
+            "ENGRAM_CONTROL_URL must be embedded or a URL",
+            "limits.rates must be a single value",
+        ] {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+        assert!(!told.contains("secret"), "{told}");
     }
 
     #[test]

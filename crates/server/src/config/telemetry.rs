@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tenancy::Environment;
 
 use super::service::address;
-use super::setting::{Setting, word};
+use super::setting::{Setting, spelled, word};
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +28,15 @@ pub struct TelemetrySettings {
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::new("log.format", "text or json (dev: text, else json)", |config, text| {
-        config.telemetry.log_format = word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])?;
-        Ok(())
-    }),
+    Setting::new(
+        "log.format",
+        "text or json (dev: text, else json)",
+        |config, text| {
+            config.telemetry.log_format = word(text, &FORMATS)?;
+            Ok(())
+        },
+        |config| spelled(config.telemetry.log_format, &FORMATS),
+    ),
     Setting::new(
         "log.filter",
         "what is logged, such as info or server=debug,info (dev: warn, else info)",
@@ -40,12 +45,20 @@ pub(super) const SETTINGS: &[Setting] = &[
             config.telemetry.log_filter = text.to_owned();
             Ok(())
         },
+        |config| Some(config.telemetry.log_filter.clone()),
     ),
-    Setting::new("metrics.listen", "an address of its own for /metrics (the main one)", |config, text| {
-        config.telemetry.metrics_listen = Some(address(text)?);
-        Ok(())
-    }),
+    Setting::new(
+        "metrics.listen",
+        "an address of its own for /metrics (the main one)",
+        |config, text| {
+            config.telemetry.metrics_listen = Some(address(text)?);
+            Ok(())
+        },
+        |config| config.telemetry.metrics_listen.map(|address| address.to_string()),
+    ),
 ];
+
+const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 impl TelemetrySettings {
     pub(super) fn defaults(environment: Environment) -> Self {

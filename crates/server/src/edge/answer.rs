@@ -36,13 +36,26 @@ pub fn error_answer(failure: &Failure, request: &RequestId) -> Response {
     response
 }
 
-/// Tells the caller where it stands with its rate limit; a tenant without one hears nothing.
+/// Tells the caller where it stands with its rate limit.
 pub fn rate_headers(headers: &mut HeaderMap, rate: &RateState) {
     let (Some(limit), Some(remaining)) = (rate.limit, rate.remaining) else { return };
     headers.insert(RATELIMIT_LIMIT, HeaderValue::from(limit));
     headers.insert(RATELIMIT_REMAINING, HeaderValue::from(remaining));
     headers.insert(RATELIMIT_RESET, HeaderValue::from(rate.reset_s));
 }
+
+/// Tells the caller that nothing limits it, unless something already said what does.
+pub(super) fn no_rate_limit(headers: &mut HeaderMap) {
+    if headers.contains_key(RATELIMIT_LIMIT) {
+        return;
+    }
+    headers.insert(RATELIMIT_LIMIT, HeaderValue::from(NO_LIMIT));
+    headers.insert(RATELIMIT_REMAINING, HeaderValue::from(NO_LIMIT));
+    headers.insert(RATELIMIT_RESET, HeaderValue::from(0));
+}
+
+/// What `RateLimit-Limit` says where there is none: clients read it into 32 bits.
+const NO_LIMIT: i32 = i32::MAX;
 
 const RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");

@@ -6,11 +6,23 @@ use gateway::{Credentials, Peer};
 use http::{Extensions, HeaderMap, HeaderName, header};
 use tenancy::RequestId;
 
+use crate::app::App;
+
 /// A request at the edge; in its extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
     /// Its id, in the ledger, the log and `X-Request-Id`.
     pub request: RequestId,
+}
+
+impl Arrival {
+    /// The arrival of a request; a call inside the process that did not pass the edge gets an id here.
+    pub(crate) fn of(extensions: &Extensions, app: &App) -> Self {
+        match extensions.get::<Self>() {
+            Some(arrival) => *arrival,
+            None => Self { request: RequestId::at(app.clock.now()) },
+        }
+    }
 }
 
 /// What a request says of who sends it.

@@ -1,21 +1,20 @@
-//! Through here goes every request: it gets its id and a place among those in flight, is bounded in size and
-//! time, and whatever happens to it ends as an answer in the common shape, a line in the log and a metric.
+//! Through here goes every request: it gets a place among those in flight, is bounded in size and time, and whatever
+//! happens to it ends as an answer in the common shape.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use api::ErrorCode;
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
-use tenancy::RequestId;
 
 use super::{Arrival, error_answer};
 use crate::app::App;
@@ -26,62 +25,14 @@ use crate::operations::Failure;
 const OVERSIZED_BYTES_READ_MAX: usize = 32 * 1024 * 1024;
 /// How long that may take.
 const OVERSIZED_READ: Duration = Duration::from_secs(5);
-/// Longest id of a client's own that is repeated.
-const CLIENT_ID_BYTES_MAX: usize = 128;
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-const X_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
-
 /// The middleware around every route.
-///
-/// The work runs in a task of its own: a client that goes away in the middle gets no answer, but what it asked
-/// for is finished, recorded and charged like any other request.
-pub async fn pass_through(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let arrival = Arrival { request: RequestId::at(app.clock.now()) };
-    request.extensions_mut().insert(arrival);
-    let work = tokio::spawn(answer_and_tell(app, arrival, started, request, next));
-    // The task catches panics of the work; it ends early only when the runtime does.
-    work.await.unwrap_or_else(|_| error_answer(&coded(ErrorCode::Draining), &arrival.request))
-}
-
-async fn answer_and_tell(
-    app: Arc<App>,
-    arrival: Arrival,
-    started: Instant,
-    request: Request,
-    next: Next,
-) -> Response {
-    let client_id = client_id(&request);
+pub async fn pass_through(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let arrival = Arrival::of(request.extensions(), &app);
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
-
     let mut response = answer(&app, &arrival, route, request, next).await;
     say_what_axum_left_unsaid(&mut response, &method, &arrival);
-    let elapsed = started.elapsed();
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&arrival.request.to_string()) {
-        headers.insert(X_REQUEST_ID, id);
-    }
-    if let Ok(timing) = HeaderValue::from_str(&format!("app;dur={:.3}", elapsed.as_secs_f64() * 1e3)) {
-        headers.insert(SERVER_TIMING, timing);
-    }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Some(id) = &client_id {
-        headers.insert(X_CLIENT_REQUEST_ID, id.clone());
-    }
-    measure(&method, route, response.status(), elapsed);
-    tracing::info!(
-        request = %arrival.request,
-        client_request = client_id.as_ref().and_then(|id| id.to_str().ok()),
-        method = method.as_str(),
-        route,
-        status = response.status().as_u16(),
-        took_ms = elapsed.as_secs_f64() * 1e3,
-        "request"
-    );
     response
 }
 
@@ -145,12 +96,6 @@ fn bounded(request: Request, body_bytes_max: usize) -> Request {
     request.map(|body| Body::new(Limited::new(body, body_bytes_max + OVERSIZED_BYTES_READ_MAX)))
 }
 
-fn client_id(request: &Request) -> Option<HeaderValue> {
-    let id = request.headers().get(X_REQUEST_ID)?;
-    let shown = id.to_str().is_ok_and(|id| !id.is_empty()) && id.len() <= CLIENT_ID_BYTES_MAX;
-    shown.then(|| id.clone())
-}
-
 /// Axum answers an unknown method with an empty body; everything else has one already.
 fn say_what_axum_left_unsaid(response: &mut Response, method: &Method, arrival: &Arrival) {
     if response.status() != StatusCode::METHOD_NOT_ALLOWED
@@ -165,37 +110,6 @@ fn say_what_axum_left_unsaid(response: &mut Response, method: &Method, arrival: 
     if let Some(allow) = allow {
         response.headers_mut().insert(header::ALLOW, allow);
     }
-}
-
-fn measure(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
-    let route = route.to_owned();
-    metrics::histogram!("engram_request_duration_seconds", "route" => route.clone())
-        .record(elapsed.as_secs_f64());
-    metrics::counter!(
-        "engram_requests_total",
-        "route" => route,
-        "method" => method_label(method),
-        "status" => status_label(status)
-    )
-    .increment(1);
-}
-
-/// Methods are the caller's words, so all but the usual ones share a label.
-fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::PUT => "PUT",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
-}
-
-fn status_label(status: StatusCode) -> String {
-    status.as_str().to_owned()
 }
 
 /// Turns a panic of a future into an error.

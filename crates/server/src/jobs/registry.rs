@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{close_idle_stores, embed_pending_memories, purge_expired_memories};
+use super::{close_idle_stores, delete_tenants, embed_pending_memories, purge_expired_memories};
 use crate::app::App;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,6 +22,9 @@ pub const JOBS: &[Job] = &[
     }),
     every(SECOND.saturating_mul(30), "close_idle_stores", |app| Box::pin(close_idle_stores::run(app))),
     every(MINUTE, "purge_expired_memories", |app| Box::pin(purge_expired_memories::run(app))),
+    every(MINUTE, "delete_tenants", |app| Box::pin(delete_tenants::run(app)))
+        .at_start()
+        .rung_by(|app| app.deletions.bell()),
 ];
 
 type Run = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -31,10 +36,30 @@ pub struct Job {
     pub name: &'static str,
     /// Time between two runs.
     pub every: Duration,
+    first: First,
     run: fn(Arc<App>) -> Run,
+    bell: Option<fn(&App) -> Arc<Notify>>,
+}
+
+/// When a job runs for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// Not at the very start, where every millisecond is one of the first answer.
+    AfterAPeriod,
+    /// What an earlier process left unfinished goes on at once.
+    AtStart,
 }
 
 impl Job {
+    const fn at_start(self) -> Self {
+        Self { first: First::AtStart, ..self }
+    }
+
+    /// It also runs at once when this is rung.
+    const fn rung_by(self, bell: fn(&App) -> Arc<Notify>) -> Self {
+        Self { bell: Some(bell), ..self }
+    }
+
     /// Runs it once, now.
     ///
     /// # Errors
@@ -66,11 +91,22 @@ pub(crate) fn start(app: &Arc<App>) -> JobTasks {
 }
 
 async fn repeat(job: Job, app: Weak<App>) {
-    // Not at the very start, where every millisecond is one of the first answer.
-    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + job.every, job.every);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let bell = match (job.bell, app.upgrade()) {
+        (Some(bell), Some(app)) => bell(&app),
+        // Nobody rings this one.
+        (_, _) => Arc::default(),
+    };
+    let first = match job.first {
+        First::AtStart => Instant::now(),
+        First::AfterAPeriod => Instant::now() + job.every,
+    };
+    let mut ticks = interval_at(first, job.every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = bell.notified() => {}
+        }
         let Some(app) = app.upgrade() else { return };
         let now = app.clock.now();
         match (job.run)(app).await {
@@ -85,5 +121,5 @@ async fn repeat(job: Job, app: Weak<App>) {
 }
 
 const fn every(every: Duration, name: &'static str, run: fn(Arc<App>) -> Run) -> Job {
-    Job { name, every, run }
+    Job { name, every, first: First::AfterAPeriod, run, bell: None }
 }

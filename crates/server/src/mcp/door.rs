@@ -1,6 +1,5 @@
 //! The HTTP side of MCP: who may come in, and one JSON answer for whatever they say.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use api::ErrorCode;
@@ -16,14 +15,14 @@ use rmcp::model::{ErrorCode as RpcCode, ErrorData};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde_json::{Value, json};
-use tenancy::{Environment, Operation, RequestId};
+use tenancy::{Operation, RequestId};
 
 use super::admitted::Admitted;
 use super::agent_facing::AgentFacing;
 use super::failures::protocol_error;
 use super::message::{Message, NoMessage};
 use crate::app::App;
-use crate::edge::{self, Arrival, json_answer, rate_headers};
+use crate::edge::{self, Arrival, Origins, json_answer, rate_headers};
 use crate::operations::{Done, Failure, Visit};
 
 /// Longest Idempotency-Key, in bytes.
@@ -53,13 +52,14 @@ pub fn router(app: &Arc<App>) -> Router {
         .disable_allowed_hosts()
         .disable_allowed_origins();
     let protocol = Protocol::new(move || Ok(AgentFacing::new(Arc::clone(&served))), Arc::default(), config);
-    let door = Door { app: Arc::clone(app), protocol };
+    let door = Door { app: Arc::clone(app), origins: Arc::new(Origins::of(&app.config)), protocol };
     Router::new().route("/v1/mcp", post(answer)).with_state(door)
 }
 
 #[derive(Clone)]
 struct Door {
     app: Arc<App>,
+    origins: Arc<Origins>,
     protocol: Protocol,
 }
 
@@ -77,7 +77,7 @@ async fn answer(State(door): State<Door>, request: Request) -> Response {
 impl Door {
     async fn converse(&self, id: &RequestId, request: Request) -> Result<Response, Refused> {
         let (mut parts, body) = request.into_parts();
-        expect_known_origin(&parts.headers, self.app.config.service.environment)?;
+        expect_known_origin(&parts.headers, &self.origins)?;
         let credentials = edge::credentials(&parts.headers, &parts.extensions);
         if let Err(refusal) = self.app.gateway.authenticate(&credentials).await {
             return Err(self.turn_away(id, &credentials, refusal, body).await);
@@ -212,24 +212,15 @@ impl From<Failure> for Refused {
 }
 
 /// A page of another site must not speak for its visitor. Programs send no origin.
-fn expect_known_origin(headers: &HeaderMap, environment: Environment) -> Result<(), Failure> {
+fn expect_known_origin(headers: &HeaderMap, origins: &Origins) -> Result<(), Failure> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or("");
-    let known = match environment {
-        Environment::Dev => is_loopback(origin),
-        Environment::Staging | Environment::Prod => false,
-    };
-    if known {
+    if origins.allow(origin) {
         return Ok(());
     }
-    Err(Failure::Coded(ErrorCode::Forbidden, format!("pages of {origin:?} may not use this service")))
-}
-
-fn is_loopback(origin: &str) -> bool {
-    let Ok(origin) = origin.parse::<http::Uri>() else { return false };
-    let host = origin.host().unwrap_or("").trim_matches(['[', ']']);
-    matches!(origin.scheme_str(), Some("http" | "https"))
-        && (host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+    let message =
+        format!("pages of {origin:?} may not use this service; its operator can list them in cors.origins");
+    Err(Failure::Coded(ErrorCode::Forbidden, message))
 }
 
 fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {

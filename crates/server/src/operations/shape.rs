@@ -41,6 +41,7 @@ pub fn tenant_to_wire(tenant: Tenant) -> api::Tenant {
         kind: tenant.kind.as_str().to_owned(),
         plan: tenant.plan.as_str().to_owned(),
         created_at: tenant.created_at,
+        role: None,
     }
 }
 

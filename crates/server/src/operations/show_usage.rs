@@ -41,7 +41,7 @@ pub async fn usage_of(app: &App, tenant: &TenantId) -> Result<api::Usage, Failur
     Ok(api::Usage { items, limits: limits_to_wire(&limits) })
 }
 
-fn day_to_wire(day: Date, counters: Counters) -> api::UsageDay {
+pub(super) fn day_to_wire(day: Date, counters: Counters) -> api::UsageDay {
     api::UsageDay {
         day: day.to_string(),
         api_calls: counters.api_calls,

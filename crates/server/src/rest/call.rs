@@ -1,5 +1,7 @@
 //! One REST request on its way through admit, decode, operation and settle.
 
+mod administration;
+
 use std::sync::Arc;
 
 use api::ErrorCode;
@@ -17,7 +19,9 @@ use tenancy::{Operation, RequestId};
 
 use crate::app::App;
 use crate::edge::{self, Arrival, error_answer, json_answer, rate_headers};
-use crate::operations::{Done, Failure, Visit};
+use crate::operations::{Caller, Done, Failure, Visit};
+
+pub(crate) use administration::TenantIn;
 
 /// Longest Idempotency-Key, in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -30,6 +34,8 @@ pub(crate) struct Call {
     app: Arc<App>,
     parts: Parts,
     body: Option<Body>,
+    /// The body, when somebody looked at it before its turn.
+    peeked: Option<Result<Value, Failure>>,
 }
 
 impl FromRequest<Arc<App>> for Call {
@@ -37,7 +43,7 @@ impl FromRequest<Arc<App>> for Call {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
-        Ok(Self { app: Arc::clone(app), parts, body: Some(body) })
+        Ok(Self { app: Arc::clone(app), parts, body: Some(body), peeked: None })
     }
 }
 
@@ -116,12 +122,12 @@ impl Call {
         }
     }
 
-    /// Finds out who is calling, does `work` for them, and answers. For what is neither a tenant's memories nor
-    /// the operator's alone: `work` decides what the caller may do.
-    pub(crate) async fn answer_principal<T: Serialize>(
+    /// Finds out who is calling, does `work` for them, and answers. For what is neither a tenant's nor the
+    /// operator's alone: `work` decides what the caller may do.
+    pub(crate) async fn answer_caller<T: Serialize>(
         mut self,
         status: u16,
-        work: impl AsyncFnOnce(&mut Self, &Principal) -> Result<T, Failure>,
+        work: impl AsyncFnOnce(&mut Self, &Caller) -> Result<T, Failure>,
     ) -> Response {
         let request = self.request();
         let credentials = edge::credentials(&self.parts.headers, &self.parts.extensions);
@@ -129,10 +135,17 @@ impl Call {
             Ok(principal) => principal,
             Err(refusal) => return error_answer(&refusal.into(), &request),
         };
-        match work(&mut self, &principal).await {
+        let caller = self.caller(&principal);
+        match work(&mut self, &caller).await {
             Ok(value) => json_answer(status, &value),
             Err(failure) => error_answer(&failure, &request),
         }
+    }
+
+    /// Who is calling, once it is proven.
+    fn caller(&self, principal: &Principal) -> Caller {
+        let peer = edge::credentials(&self.parts.headers, &self.parts.extensions).peer;
+        Caller { principal: principal.clone(), peer }
     }
 
     /// The body, which must be JSON.
@@ -140,6 +153,9 @@ impl Call {
     /// # Errors
     /// 400, 408, 413 or 415, each with the reason.
     pub(crate) async fn json(&mut self) -> Result<Value, Failure> {
+        if let Some(peeked) = self.peeked.take() {
+            return peeked;
+        }
         self.expect_json()?;
         let bytes = self.read_body().await?;
         if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -157,6 +173,14 @@ impl Call {
             };
             malformed(format!("the body cannot be read: {reason} (line {line}, column {column})"))
         })
+    }
+
+    /// A look at the body before its turn; what is wrong with it is told then.
+    async fn peek_json(&mut self) -> Option<&Value> {
+        if self.peeked.is_none() {
+            self.peeked = Some(self.json().await);
+        }
+        self.peeked.as_ref().and_then(|peeked| peeked.as_ref().ok())
     }
 
     /// The query string as an object of strings.

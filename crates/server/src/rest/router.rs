@@ -13,7 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    api_keys, docs_page, memories, openapi, plans, search, service, stats, tenants, usage, workspaces,
+    api_keys, audit_log, docs_page, invites, members, memories, openapi, plans, search, service, stats,
+    tenants, usage, workspaces,
 };
 use crate::app::App;
 use crate::edge::{self, Arrival};
@@ -32,6 +33,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(crate::mcp::router(app))
         .fallback(no_such_route)
         .layer(from_fn_with_state(Arc::clone(app), edge::pass_through))
+        .layer(edge::cors(&app.config))
+        .layer(from_fn_with_state(Arc::clone(app), edge::arrive))
 }
 
 /// `/metrics` alone, for an address of its own.
@@ -58,11 +61,20 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(usage::show_usage))
         // administration
         .routes(routes!(tenants::create_tenant, tenants::list_tenants))
-        .routes(routes!(tenants::show_tenant, tenants::update_tenant))
+        .routes(routes!(tenants::show_tenant, tenants::update_tenant, tenants::delete_tenant))
+        .routes(routes!(tenants::show_deletion))
+        .routes(routes!(members::add_member, members::list_members))
+        .routes(routes!(members::update_member, members::remove_member))
+        .routes(routes!(invites::create_invite, invites::list_invites))
+        .routes(routes!(invites::accept_invite))
+        .routes(routes!(invites::revoke_invite))
         .routes(routes!(api_keys::create_api_key, api_keys::list_api_keys))
+        .routes(routes!(api_keys::rotate_api_key))
         .routes(routes!(api_keys::revoke_api_key))
         .routes(routes!(api_keys::create_operator_key))
         .routes(routes!(plans::list_plans, plans::set_plan))
+        .routes(routes!(usage::report_usage))
+        .routes(routes!(audit_log::show_audit_log))
         // the service itself
         .routes(routes!(service::health))
         .routes(routes!(service::ready))

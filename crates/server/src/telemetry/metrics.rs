@@ -49,6 +49,17 @@ pub const METRICS: &[Metric] = &[
     ),
     metric("engram_panics_total", Kind::Counter, "Requests that ended in a defect of ours"),
     metric("engram_connections_total", Kind::Counter, "Connections accepted"),
+    metric(
+        "engram_tls_handshake_failures_total",
+        Kind::Counter,
+        "TLS handshakes that failed or took too long",
+    ),
+    metric("engram_certificate_reloads_total", Kind::Counter, "Times a new certificate was taken into use"),
+    metric(
+        "engram_certificate_reload_failures_total",
+        Kind::Counter,
+        "Times a changed certificate could not be used, and the old one stayed",
+    ),
     metric("engram_embedding_duration_seconds", Kind::Histogram, "Time spent in the embedding provider"),
     metric("engram_embedding_failures_total", Kind::Counter, "Calls of the embedding provider that failed"),
     metric("engram_embeddings_pending", Kind::Gauge, "Memories of open stores that wait for their vector"),
@@ -57,6 +68,7 @@ pub const METRICS: &[Metric] = &[
     metric("engram_db_open_failures_total", Kind::Counter, "Tenant stores that did not open"),
     metric("engram_volume_free_bytes", Kind::Gauge, "Free bytes of the data volume"),
     metric("engram_volume_size_bytes", Kind::Gauge, "Size of the data volume"),
+    metric("engram_deletions_unfinished", Kind::Gauge, "Deleted tenants whose files are not removed yet"),
     metric("engram_job_failures_total", Kind::Counter, "Runs of background jobs that failed, by job"),
     metric("engram_job_last_success_timestamp_seconds", Kind::Gauge, "When a background job last succeeded"),
 ];

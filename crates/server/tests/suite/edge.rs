@@ -1,5 +1,10 @@
 //! The edge: ids, headers, bounds, real connections.
 
+mod attacks;
+mod clients;
+mod leaving;
+mod pages;
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -61,14 +66,15 @@ async fn a_full_house_refuses_but_still_answers_health() {
     assert_eq!(house.get("/health").await.status, 200);
 }
 
-async fn listening(
+pub(crate) async fn listening(
     house: &House,
     header_timeout: Duration,
 ) -> (String, CancellationToken, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let stop = CancellationToken::new();
-    let options = ServeOptions::new(header_timeout);
+    let options =
+        ServeOptions { leaving: house.app.lifecycle.leaving(), ..ServeOptions::new(header_timeout) };
     let task = tokio::spawn(serve(listener, house.router.clone(), options, stop.clone()));
     (address, stop, task)
 }

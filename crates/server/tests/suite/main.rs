@@ -1,11 +1,17 @@
 //! The REST contract from outside: requests through the whole router on a data folder of their own. The files
 //! mirror the URLs.
 
+mod api_keys;
+mod audit_log;
 mod bad_input;
 mod edge;
 mod embedding;
 mod house;
+mod invites;
 mod isolation;
-mod operators;
+mod members;
+mod plans;
 mod service;
+mod tenants;
+mod usage;
 mod v1;

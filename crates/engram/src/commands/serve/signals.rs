@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 
-/// `/ready` says no for so long before the doors close, so that a balancer has noticed.
-const NOTICE: Duration = Duration::from_secs(5);
+/// Notice and last requests together end after this, which leaves 5 s of the 30 that supervisors give for the usage
+/// spool and the stores.
+const LEAVE: Duration = Duration::from_secs(25);
 /// Longest wait for requests at work.
 const FINISH: Duration = Duration::from_secs(20);
 /// The same for a developer who wants the prompt back.
@@ -65,9 +66,10 @@ impl Signals {
         let patience = match ending {
             Ending::Interrupted => FINISH_IN_DEV,
             Ending::Terminated => {
-                tracing::info!("leaving: /ready says no, the doors close in {} s", NOTICE.as_secs());
-                tokio::time::sleep(NOTICE).await;
-                FINISH
+                let notice = app.config.drain.wait;
+                tracing::info!("leaving: /ready says no, the doors close in {} ms", notice.as_millis());
+                tokio::time::sleep(notice).await;
+                FINISH.min(LEAVE.saturating_sub(notice))
             }
         };
         stop.cancel();

@@ -1,4 +1,6 @@
-//! The file of the embedded control plane: how it is opened, proven ours, read and written.
+//! The embedded control plane: one SQLite file; how it is opened, proven ours, read and written.
+
+pub(crate) mod rows;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -12,11 +14,14 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
-use tenancy::Environment;
+use tenancy::{Environment, TenantId};
 use tokio::sync::Semaphore;
 
-use crate::audit::{self, Actor};
-use crate::{Change, ControlError};
+use stdx::clock::SharedClock;
+
+use crate::audit;
+use crate::changes::Feed;
+use crate::{Actor, Change, ControlError};
 
 /// "EngC"; set by the first migration.
 const APPLICATION_ID: i32 = 0x456E_6743;
@@ -29,11 +34,16 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection; there are fewer in the crate.
 const STATEMENTS_MAX: usize = 64;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_control_plane.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("sqlite/migrations/0001_control_plane.sql"),
+    include_str!("sqlite/migrations/0002_people_and_deletions.sql"),
+];
 
 pub(crate) struct Database {
     shared: Arc<Shared>,
     reader_seats: Arc<Semaphore>,
+    clock: SharedClock,
+    feed: Arc<Feed>,
 }
 
 struct Shared {
@@ -51,7 +61,12 @@ pub(crate) struct WriteTransaction<'a> {
 }
 
 impl Database {
-    pub(crate) fn open(path: &Path, environment: Environment) -> Result<Self, ControlError> {
+    pub(crate) fn open(
+        path: &Path,
+        environment: Environment,
+        clock: SharedClock,
+        feed: Arc<Feed>,
+    ) -> Result<Self, ControlError> {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             return Err(ControlError::UntrustedSqlite { found: rusqlite::version() });
         }
@@ -67,6 +82,8 @@ impl Database {
                 idle_readers: Mutex::default(),
             }),
             reader_seats: Arc::new(Semaphore::new(READERS_MAX)),
+            clock,
+            feed,
         })
     }
 
@@ -95,12 +112,14 @@ impl Database {
         .map_err(ControlError::worker)?
     }
 
-    pub(crate) async fn write<T, F, P>(&self, now: Timestamp, deed: F, publish: P) -> Result<T, ControlError>
+    /// Runs `deed` in one transaction; what it announces is told to followers after the commit, even when the
+    /// caller has stopped waiting.
+    pub(crate) async fn write<T, F>(&self, deed: F) -> Result<T, ControlError>
     where
         T: Send + 'static,
         F: FnOnce(&WriteTransaction<'_>) -> Result<T, ControlError> + Send + 'static,
-        P: FnOnce(Vec<Change>) + Send + 'static,
     {
+        let (now, feed) = (self.clock.now(), Arc::clone(&self.feed));
         let shared = Arc::clone(&self.shared);
         tokio::task::spawn_blocking(move || {
             let mut writer = shared.writer.lock();
@@ -108,7 +127,7 @@ impl Database {
             let transaction = WriteTransaction { tx, now, changes: RefCell::default() };
             let answer = deed(&transaction)?;
             transaction.tx.commit()?;
-            publish(transaction.changes.into_inner());
+            feed.publish(transaction.changes.into_inner());
             Ok(answer)
         })
         .await
@@ -134,8 +153,29 @@ impl WriteTransaction<'_> {
         details: &serde_json::Value,
         change: Change,
     ) -> Result<(), ControlError> {
-        audit::insert(&self.tx, self.now, by, action, target, details)?;
+        audit::sqlite::insert(&self.tx, self.now, None, by, action, target, details)?;
         self.changes.borrow_mut().push(change);
+        Ok(())
+    }
+
+    /// Tells followers of something that is no change of state.
+    pub(crate) fn tell(&self, change: Change) {
+        self.changes.borrow_mut().push(change);
+    }
+
+    /// The same for a change of one tenant, whose own people may read of it; `None` where nobody caches what
+    /// has changed.
+    pub(crate) fn note_for(
+        &self,
+        tenant: &TenantId,
+        by: &Actor,
+        action: &'static str,
+        target: &str,
+        details: &serde_json::Value,
+        change: Option<Change>,
+    ) -> Result<(), ControlError> {
+        audit::sqlite::insert(&self.tx, self.now, Some(tenant), by, action, target, details)?;
+        self.changes.borrow_mut().extend(change);
         Ok(())
     }
 }

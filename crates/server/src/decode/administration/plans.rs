@@ -1,50 +1,15 @@
-//! What operators and tenant admins send about tenants, keys and plans.
+//! What operators send about plans and limits.
 
 use std::num::NonZeroU32;
 
-use engine::{Change, Problem};
-use jiff::Timestamp;
+use engine::Change;
 use serde_json::{Map, Value};
-use tenancy::{Limits, RateLimit, Scope, Scopes, Slug, TenantKind, TenantStatus};
+use tenancy::{Limits, RateLimit, Slug};
 
-use super::fields::{Fields, Form, Problems};
-use super::memories::whole;
-use super::values::{integer, object, text, texts, time, word};
-
-/// A tenant to create.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TenantInput {
-    /// Its slug.
-    pub slug: Slug,
-    /// Its name; the slug unless said.
-    pub name: Option<String>,
-    /// Whether it is billed.
-    pub kind: TenantKind,
-    /// Its plan.
-    pub plan: Option<String>,
-}
-
-/// A change of a tenant; at least one of the two.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TenantChange {
-    /// Its status from now on.
-    pub status: Option<TenantStatus>,
-    /// Its plan from now on.
-    pub plan: Option<String>,
-}
-
-/// A key to issue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyInput {
-    /// The tenant it is for; the caller's own when `None`.
-    pub tenant: Option<Slug>,
-    /// What it may do.
-    pub scopes: Scopes,
-    /// A name for people.
-    pub name: String,
-    /// From when on it is refused.
-    pub expires_at: Option<Timestamp>,
-}
+use super::slug;
+use crate::decode::fields::{Fields, Form, Problems};
+use crate::decode::memories::whole;
+use crate::decode::values::{integer, object, text};
 
 /// Limits to change.
 #[derive(Debug, Clone)]
@@ -89,61 +54,6 @@ impl PlanInput {
         limits.rates.search = new.search.onto(old.rates.search);
         limits
     }
-}
-
-/// Reads a tenant to create.
-///
-/// # Errors
-/// Every problem.
-pub fn create_tenant(body: Value) -> Result<TenantInput, Problems> {
-    let mut problems = Problems::new();
-    let input = Fields::of(body, Form::Json, &mut problems).and_then(|mut fields| {
-        let slug = fields.need("slug", slug);
-        let name = fields.get("name", text);
-        let kind = fields.get("kind", word(&["live", "test"], TenantKind::parse)).unwrap_or(TenantKind::Live);
-        let plan = fields.get("plan", text);
-        fields.finish();
-        Some(TenantInput { slug: slug?, name, kind, plan })
-    });
-    whole(input, problems)
-}
-
-/// Reads a change of a tenant.
-///
-/// # Errors
-/// Every problem.
-pub fn update_tenant(body: Value) -> Result<TenantChange, Problems> {
-    let mut problems = Problems::new();
-    let input = Fields::of(body, Form::Json, &mut problems).map(|mut fields| {
-        let status = fields.get("status", word(&["active", "suspended", "deleted"], TenantStatus::parse));
-        let plan = fields.get("plan", text);
-        if status.is_none() && plan.is_none() && !fields.is_flawed() {
-            fields.refuse("status", "or plan is required");
-        }
-        fields.finish();
-        TenantChange { status, plan }
-    });
-    whole(input, problems)
-}
-
-/// Reads a key to issue.
-///
-/// # Errors
-/// Every problem.
-pub fn create_api_key(body: Value, now: Timestamp) -> Result<KeyInput, Problems> {
-    let mut problems = Problems::new();
-    let input = Fields::of(body, Form::Json, &mut problems).map(|mut fields| {
-        let tenant = fields.get("tenant", slug);
-        let scopes = fields.get("scopes", scopes).unwrap_or(Scopes::DEFAULT);
-        let name = fields.get("name", text).unwrap_or_default();
-        let expires_at = fields.get("expires_at", time);
-        if expires_at.is_some_and(|at| at <= now) {
-            fields.refuse("expires_at", "must be in the future");
-        }
-        fields.finish();
-        KeyInput { tenant, scopes, name, expires_at }
-    });
-    whole(input, problems)
 }
 
 /// Reads limits to change.
@@ -217,26 +127,4 @@ fn bucket(value: Value, form: Form) -> Result<RateLimit, Problems> {
 fn rate(value: Value, form: Form) -> Result<NonZeroU32, Problems> {
     let number = integer(1, i64::from(u32::MAX))(value, form)?;
     Ok(u32::try_from(number).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN))
-}
-
-fn slug(value: Value, form: Form) -> Result<Slug, Problems> {
-    Slug::parse(&text(value, form)?).map_err(|_| {
-        let rule = "must be 1-63 lower-case letters, digits and dashes, with no dash at either end";
-        vec![Problem::new("", rule)]
-    })
-}
-
-fn scopes(value: Value, form: Form) -> Result<Scopes, Problems> {
-    let mut problems = Problems::new();
-    let mut scopes = Vec::new();
-    for (index, name) in texts(value, form)?.iter().enumerate() {
-        match Scope::parse(name) {
-            Ok(scope) => scopes.push(scope),
-            Err(error) => problems.push(Problem::new(format!("[{index}]"), error.to_string())),
-        }
-    }
-    if scopes.is_empty() && problems.is_empty() {
-        problems.push(Problem::new("", "must name at least one scope"));
-    }
-    if problems.is_empty() { Ok(scopes.into_iter().collect()) } else { Err(problems) }
 }

@@ -1,0 +1,137 @@
+//! The outermost layer: every request gets its id and its client's address here, and every answer its headers, a line
+//! in the log and a metric, whatever happened inside.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::ErrorCode;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use gateway::Peer;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use tenancy::{Environment, RequestId};
+
+use super::answer::no_rate_limit;
+use super::client::{Client, Transport};
+use super::{Arrival, error_answer};
+use crate::app::App;
+use crate::operations::Failure;
+
+/// Longest id of a client's own that is repeated.
+const CLIENT_ID_BYTES_MAX: usize = 128;
+/// Browsers that met us by TLS come back by TLS for a year.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const X_CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+
+/// The middleware around every other.
+///
+/// The work runs in a task of its own: a client that goes away in the middle gets no answer, but what it asked
+/// for is finished, recorded and charged like any other request.
+pub async fn arrive(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let arrival = Arrival { request: RequestId::at(app.clock.now()) };
+    request.extensions_mut().insert(arrival);
+    let client = Client::of(request.headers(), request.extensions(), &app.config.proxy.trusted);
+    if let Some(client) = client {
+        request.extensions_mut().insert(Peer::Network(client.address));
+    }
+    let work = tokio::spawn(answer_and_tell(app, arrival, client, started, request, next));
+    // The inner layers catch panics of the work; it ends early only when the runtime does.
+    let draining = || Failure::Coded(ErrorCode::Draining, ErrorCode::Draining.meaning().to_owned());
+    work.await.unwrap_or_else(|_| error_answer(&draining(), &arrival.request))
+}
+
+async fn answer_and_tell(
+    app: Arc<App>,
+    arrival: Arrival,
+    client: Option<Client>,
+    started: Instant,
+    request: Request,
+    next: Next,
+) -> Response {
+    let client_id = client_id(request.headers());
+    let (method, version) = (request.method().clone(), request.version());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+
+    let mut response = next.run(request).await;
+    let elapsed = started.elapsed();
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&arrival.request.to_string()) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    if let Ok(timing) = HeaderValue::from_str(&format!("app;dur={:.3}", elapsed.as_secs_f64() * 1e3)) {
+        headers.insert(SERVER_TIMING, timing);
+    }
+    if let Some(id) = &client_id {
+        headers.insert(X_CLIENT_REQUEST_ID, id.clone());
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    no_rate_limit(headers);
+    if must_return_by_tls(app.config.service.environment, client) {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
+    // HTTP/2 is told on the connection itself.
+    if app.lifecycle.is_draining() && version <= Version::HTTP_11 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    measure(&method, route, response.status(), elapsed);
+    tracing::info!(
+        request = %arrival.request,
+        client_request = client_id.as_ref().and_then(|id| id.to_str().ok()),
+        client = client.map(|client| tracing::field::display(client.address)),
+        method = method.as_str(),
+        route,
+        status = response.status().as_u16(),
+        took_ms = elapsed.as_secs_f64() * 1e3,
+        "request"
+    );
+    response
+}
+
+/// A developer's machine must stay reachable by plain HTTP under the names it has.
+fn must_return_by_tls(environment: Environment, client: Option<Client>) -> bool {
+    match environment {
+        Environment::Dev => false,
+        Environment::Staging | Environment::Prod => {
+            client.is_some_and(|client| client.transport == Transport::Tls)
+        }
+    }
+}
+
+fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(X_REQUEST_ID)?;
+    let shown = id.to_str().is_ok_and(|id| !id.is_empty()) && id.len() <= CLIENT_ID_BYTES_MAX;
+    shown.then(|| id.clone())
+}
+
+fn measure(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
+    let route = route.to_owned();
+    metrics::histogram!("engram_request_duration_seconds", "route" => route.clone())
+        .record(elapsed.as_secs_f64());
+    metrics::counter!(
+        "engram_requests_total",
+        "route" => route,
+        "method" => method_label(method),
+        "status" => status.as_str().to_owned()
+    )
+    .increment(1);
+}
+
+/// Methods are the caller's words, so all but the usual ones share a label.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::PUT => "PUT",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

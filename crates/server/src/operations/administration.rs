@@ -1,0 +1,47 @@
+//! What operators do with tenants, and a tenant's own people with its members, invites and keys.
+//!
+//! Whoever may act inside one tenant comes with a [`Pass`]; what belongs to no tenant takes an [`OperatorPass`].
+
+mod api_keys;
+mod audit_log;
+mod authority;
+mod deletions;
+mod invites;
+mod members;
+mod plans;
+mod tenants;
+mod usage;
+
+use api::ErrorCode;
+use gateway::{OperatorPass, Pass};
+use tenancy::{Slug, Tenant};
+
+use super::Failure;
+use crate::app::App;
+
+pub use api_keys::{create_api_key, create_operator_key, list_api_keys, revoke_api_key, rotate_api_key};
+pub use audit_log::show_audit_log;
+pub use authority::{Caller, Person};
+pub use deletions::{delete_tenant, show_deletion};
+pub use invites::{accept_invite, create_invite, list_invites, revoke_invite};
+pub use members::{add_member, list_members, remove_member, update_member};
+pub use plans::{list_plans, set_plan};
+pub use tenants::{create_tenant, list_tenants, show_tenant, update_tenant};
+pub use usage::report_usage;
+
+/// How far an admitted request reaches.
+#[derive(Debug, Clone, Copy)]
+pub enum Reach<'a> {
+    /// One tenant.
+    Tenant(&'a Pass),
+    /// An operator who names no tenant: all of them, and what belongs to none.
+    Everything(&'a OperatorPass),
+}
+
+async fn tenant_named(app: &App, slug: &Slug) -> Result<Tenant, Failure> {
+    app.control.tenant_by_slug(slug).await?.ok_or_else(unknown_tenant)
+}
+
+fn unknown_tenant() -> Failure {
+    Failure::Coded(ErrorCode::TenantNotFound, ErrorCode::TenantNotFound.meaning().to_owned())
+}
