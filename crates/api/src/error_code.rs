@@ -38,10 +38,14 @@ error_codes! {
     MalformedJson, "malformed_json", 400, "The body is not JSON, is empty, or is nested too deeply.";
     InvalidHeader, "invalid_header", 400, "A header has a value that cannot be read.";
     ConflictingCredentials, "conflicting_credentials", 400, "Two credentials were sent at once; send one.";
+    ConflictingTenant, "conflicting_tenant", 400, "The host and the headers name different tenants; name one.";
+    InvalidHost, "invalid_host", 400, "The host is below the service's domain and is no tenant's; use <slug>.<domain>.";
+    TenantRequired, "tenant_required", 400, "The credential reaches several tenants, or none; name one by the host or in X-Engram-Tenant.";
     Unauthorized, "unauthorized", 401, "There is no valid credential: missing, malformed, unknown, expired or revoked.";
     QuotaExceeded, "quota_exceeded", 402, "The plan's quota is used up; `metric`, `current` and `limit` say which.";
     Forbidden, "forbidden", 403, "The credential is valid but lacks the scope or the role this needs.";
     TenantMismatch, "tenant_mismatch", 403, "The request names a tenant that is not the key's own; leave the tenant header out.";
+    NotAMember, "not_a_member", 403, "The person does not belong to the tenant; an admin of it can invite them.";
     TenantSuspended, "tenant_suspended", 403, "The tenant is suspended; its operator can resume it.";
     RouteNotFound, "route_not_found", 404, "There is no such path.";
     MemoryNotFound, "memory_not_found", 404, "The tenant has no such memory, or it has expired.";

@@ -26,7 +26,7 @@ const WRITER_CACHE_KIB: i64 = 8_000;
 const READER_CACHE_KIB: i64 = 1_000;
 
 /// The one connection that writes. Creates the file when there is none.
-pub(crate) fn open_writer(path: &Path, page_count_max: Option<u32>) -> Result<Connection, EngineError> {
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, EngineError> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL: what was acknowledged survives a power cut. Group commit pays for it.
@@ -35,9 +35,6 @@ pub(crate) fn open_writer(path: &Path, page_count_max: Option<u32>) -> Result<Co
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES_BEFORE_CHECKPOINT)?;
     connection.pragma_update(None, "secure_delete", "FAST")?;
-    if let Some(pages) = page_count_max {
-        connection.pragma_update(None, "max_page_count", pages)?;
-    }
     Ok(connection)
 }
 

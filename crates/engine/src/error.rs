@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::MemoryId;
+use crate::{Bound, MemoryId};
 
 /// One thing that is wrong with a request: where, and which rule it breaks. Safe to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,9 +72,16 @@ pub enum EngineError {
     /// The idempotency key was used before with another request.
     #[error("this idempotency key was used for another request")]
     IdempotencyKeyReused,
-    /// The store has reached the size it may have.
-    #[error("the store is full")]
-    Full,
+    /// The write would go beyond a bound it was given; nothing was written. Delete something, or raise the bound.
+    #[error("the store holds {current} of at most {limit} {}", .what.name())]
+    BoundReached {
+        /// Which bound.
+        what: Bound,
+        /// How much there was before the write.
+        current: u64,
+        /// How much there may be.
+        limit: u64,
+    },
     /// The disk is full or failing.
     #[error("the disk refused: {0}")]
     Disk(String),

@@ -2,6 +2,7 @@
 //! writer. Knows no tenant, no network, no price and no async; every call blocks.
 
 mod analysis;
+mod bounds;
 mod connection;
 mod cues;
 mod error;
@@ -18,6 +19,7 @@ mod vector;
 mod write;
 mod writer;
 
+pub use bounds::{Bound, Bounds, Tally};
 pub use error::{EngineError, Problem};
 pub use filter::Filter;
 pub use memory::{

@@ -11,13 +11,17 @@ use crate::error::EngineError;
 const APPLICATION_ID: i32 = 0x456E_6772;
 
 /// Schema version this program writes.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Oldest SQLite without the WAL-reset race, which silently lost commits.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
-static MIGRATIONS: LazyLock<Migrations<'static>> =
-    LazyLock::new(|| Migrations::new(vec![M::up(include_str!("schema/001_memories.sql"))]));
+static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
+    Migrations::new(vec![
+        M::up(include_str!("schema/001_memories.sql")),
+        M::up(include_str!("schema/002_tally.sql")),
+    ])
+});
 
 /// Version of the SQLite library in this program, such as `3.53.2`.
 pub fn sqlite_version() -> &'static str {

@@ -7,6 +7,7 @@ use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 use stdx::clock::SharedClock;
 
+use crate::bounds::{Bounds, Tally};
 use crate::connection;
 use crate::error::{EngineError, Problem};
 use crate::filter::Filter;
@@ -30,8 +31,6 @@ pub struct StoreOptions {
     pub clock: SharedClock,
     /// The model in use; searches compare its vectors only.
     pub model: Option<ModelIdentity>,
-    /// Most pages (of 4 KiB) the file may have; [`EngineError::Full`] beyond.
-    pub page_count_max: Option<u32>,
 }
 
 /// Asks that a create happens once, however often it is sent.
@@ -142,7 +141,7 @@ impl Store {
     /// # Errors
     /// `Damaged` for a foreign or corrupt file, `NewerSchema`, `Disk`.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self, EngineError> {
-        let mut writer = connection::open_writer(path, options.page_count_max)?;
+        let mut writer = connection::open_writer(path)?;
         schema::migrate(&mut writer)?;
         let model =
             options.model.map(|m| Ok::<_, EngineError>((write::model_id(&writer, &m)?, m.dimensions)));
@@ -164,14 +163,15 @@ impl Store {
         &self.inner.path
     }
 
-    /// Stores memories, all or none; one with a known `custom_id` updates that memory.
+    /// Stores memories, all or none and within `bounds`; one with a known `custom_id` updates that memory.
     ///
     /// # Errors
-    /// `Invalid` with every problem of every draft (`[3].content`), `IdempotencyKeyReused`, `Full`, `Disk`.
+    /// `Invalid` with every problem of every draft (`[3].content`), `IdempotencyKeyReused`, `BoundReached`, `Disk`.
     pub fn create(
         &self,
         drafts: Vec<Draft>,
         idempotency: Option<Idempotency>,
+        bounds: Bounds,
     ) -> Result<Stored, EngineError> {
         let now = self.inner.clock.now();
         let mut problems: Vec<Problem> = Vec::new();
@@ -192,23 +192,24 @@ impl Store {
             (draft, analysed)
         };
         let drafts = drafts.into_iter().map(analysed).collect();
-        self.write(move |session| session.create(drafts, idempotency, model))
+        self.write(move |session| session.create(drafts, idempotency, model, bounds))
     }
 
     /// Changes fields of a memory; `expected_version` guards against a change in between. `embedded` is the
     /// vector of the new content, if the content changes.
     ///
     /// # Errors
-    /// `MemoryNotFound`, `VersionConflict`, `CustomIdTaken`, `Invalid`, `Full`, `Disk`.
+    /// `MemoryNotFound`, `VersionConflict`, `CustomIdTaken`, `Invalid`, `BoundReached`, `Disk`.
     pub fn update(
         &self,
         id: MemoryId,
         patch: MemoryPatch,
         expected_version: Option<i64>,
         embedded: Option<Embedded>,
+        bounds: Bounds,
     ) -> Result<Changed, EngineError> {
         let model = self.model_id();
-        self.write(move |session| session.update(id, &patch, expected_version, embedded, model))
+        self.write(move |session| session.update(id, &patch, expected_version, embedded, model, bounds))
     }
 
     /// Makes an earlier version the newest one again. `embedded` is the vector of that version's content.
@@ -221,9 +222,10 @@ impl Store {
         version: i64,
         expected_version: Option<i64>,
         embedded: Option<Embedded>,
+        bounds: Bounds,
     ) -> Result<Changed, EngineError> {
         let model = self.model_id();
-        self.write(move |session| session.revert(id, version, expected_version, embedded, model))
+        self.write(move |session| session.revert(id, version, expected_version, embedded, model, bounds))
     }
 
     /// Deletes a memory, its history and everything indexes hold of it.
@@ -249,10 +251,10 @@ impl Store {
     }
 
     /// Stores vectors made after the fact; one whose memory has changed meanwhile is dropped. Returns how
-    /// many were stored.
+    /// many were stored. No bound holds: the memories were let in.
     ///
     /// # Errors
-    /// `Full`, `Disk`.
+    /// `Disk`.
     pub fn store_embeddings(&self, vectors: Vec<(MemoryId, i64, Embedded)>) -> Result<usize, EngineError> {
         self.write(move |session| session.store_embeddings(vectors))
     }
@@ -328,6 +330,14 @@ impl Store {
     pub fn stats(&self) -> Result<Stats, EngineError> {
         let (model, now_ms) = (self.model_id(), self.inner.clock.now_ms());
         self.read(|connection| read::stats(connection, model, now_ms))
+    }
+
+    /// How much the store holds, without counting.
+    ///
+    /// # Errors
+    /// `Disk`.
+    pub fn tally(&self) -> Result<Tally, EngineError> {
+        self.read(write::tally)
     }
 
     /// Memories that wait for a vector of the model in use, at most `limit`.

@@ -4,6 +4,7 @@
 mod analysed;
 mod idempotency;
 mod index_rows;
+mod tally;
 mod version;
 
 use std::collections::{BTreeSet, HashMap};
@@ -13,6 +14,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, named_params, params_from_iter};
 
 use crate::analysis;
+use crate::bounds::Bounds;
 use crate::error::{EngineError, Problem};
 use crate::filter::Filter;
 use crate::index::IndexChange;
@@ -21,10 +23,12 @@ use crate::read;
 use crate::store::{Changed, DeleteMode, Deleted, Idempotency, Outcome, Stored, StoredMemory};
 use crate::typo::{self, KnownWords};
 use crate::vector::{Embedded, ModelIdentity};
+use tally::{Allowance, Left, Occupied};
 use version::{fresh, patched};
 
 pub(crate) use analysed::{Analysed, analyse};
 pub(crate) use index_rows::model_id;
+pub(crate) use tally::{Counts, tally};
 
 /// Ids a deletion names in its answer; the count is always exact.
 const DELETED_IDS_NAMED_MAX: usize = 1_000;
@@ -40,10 +44,14 @@ pub(crate) struct Session<'c> {
     actors: HashMap<String, u32>,
     pub(crate) words: KnownWords,
     model: Option<(ModelIdentity, i64)>,
+    /// How much there is, as of now.
+    pub(crate) counts: Counts,
+    occupied: Occupied,
+    allowance: Allowance,
 }
 
 impl<'c> Session<'c> {
-    pub(crate) fn new(connection: &'c Connection, now_ms: i64, words: KnownWords) -> Self {
+    pub(crate) fn new(connection: &'c Connection, now_ms: i64, words: KnownWords, counts: Counts) -> Self {
         Self {
             connection,
             now_ms,
@@ -52,6 +60,9 @@ impl<'c> Session<'c> {
             actors: HashMap::new(),
             words,
             model: None,
+            counts,
+            occupied: Occupied::new(),
+            allowance: Allowance::default(),
         }
     }
 
@@ -61,6 +72,7 @@ impl<'c> Session<'c> {
         self.actors.clear();
         self.words.clear();
         self.model = None;
+        self.occupied.clear();
     }
 
     pub(crate) fn create(
@@ -68,12 +80,14 @@ impl<'c> Session<'c> {
         drafts: Vec<(Draft, Analysed)>,
         idempotency: Option<Idempotency>,
         model: Option<i64>,
+        bounds: Bounds,
     ) -> Result<Stored, EngineError> {
         if let Some(asked) = &idempotency
             && let Some(earlier) = self.replay(asked, model)?
         {
             return Ok(earlier);
         }
+        self.begin_within(bounds)?;
         let mut stored =
             Stored { items: Vec::with_capacity(drafts.len()), created: 0, storage_bytes_delta: 0 };
         for (at, (draft, analysed)) in drafts.into_iter().enumerate() {
@@ -91,6 +105,7 @@ impl<'c> Session<'c> {
         if let Some(asked) = idempotency {
             self.remember(&asked, &stored)?;
         }
+        self.end_within()?;
         Ok(stored)
     }
 
@@ -101,10 +116,14 @@ impl<'c> Session<'c> {
         expected_version: Option<i64>,
         embedded: Option<Embedded>,
         model: Option<i64>,
+        bounds: Bounds,
     ) -> Result<Changed, EngineError> {
         let old = self.current(id, expected_version, model)?;
         let new = patched(&old, patch, self.now()?)?;
-        self.replace(&old, new, RevisionChange::Updated, embedded, model)
+        self.begin_within(bounds)?;
+        let changed = self.replace(&old, new, RevisionChange::Updated, embedded, model)?;
+        self.end_within()?;
+        Ok(changed)
     }
 
     pub(crate) fn revert(
@@ -114,6 +133,7 @@ impl<'c> Session<'c> {
         expected_version: Option<i64>,
         embedded: Option<Embedded>,
         model: Option<i64>,
+        bounds: Bounds,
     ) -> Result<Changed, EngineError> {
         let old = self.current(id, expected_version, model)?;
         if version == old.version {
@@ -125,7 +145,10 @@ impl<'c> Session<'c> {
             let message = format!("is a version that expired at {}", earlier.expires_at.unwrap_or_default());
             return Err(EngineError::Invalid(vec![Problem::new("version", message)]));
         }
-        self.replace(&old, earlier, RevisionChange::Reverted, embedded, model)
+        self.begin_within(bounds)?;
+        let changed = self.replace(&old, earlier, RevisionChange::Reverted, embedded, model)?;
+        self.end_within()?;
+        Ok(changed)
     }
 
     pub(crate) fn delete(&mut self, id: MemoryId) -> Result<Deleted, EngineError> {
@@ -165,16 +188,11 @@ impl<'c> Session<'c> {
 
     /// Removes what has expired, and idempotency keys past their time.
     pub(crate) fn purge_expired(&mut self) -> Result<u64, EngineError> {
-        let ids: Vec<MemoryId> = self
-            .connection
-            .prepare_cached("SELECT id FROM memory WHERE expires_at <= ? ORDER BY expires_at LIMIT ?")?
-            .query_map((self.now_ms, PURGED_PER_CALL_MAX), |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        self.remove_all(&ids)?;
+        let purged = self.purge(PURGED_PER_CALL_MAX)?;
         self.connection
             .prepare_cached("DELETE FROM idempotency WHERE created_at < ?")?
             .execute([self.now_ms - idempotency::LIFETIME_MS])?;
-        Ok(ids.len() as u64)
+        Ok(purged)
     }
 
     /// Stores vectors of memories whose version is still the one that was embedded.
@@ -260,7 +278,11 @@ impl<'c> Session<'c> {
         model: Option<i64>,
     ) -> Result<(StoredMemory, i64), EngineError> {
         self.check_successor(&memory)?;
+        self.count_memory()?;
         let workspace_id = self.workspace_id(&memory.workspace)?;
+        if !self.is_occupied(workspace_id)? {
+            self.count_workspace(workspace_id)?;
+        }
         let metadata = to_json(&memory.metadata)?;
         let model_id = embedded.as_ref().map(|embedded| self.model_id(&embedded.model)).transpose()?;
         memory.embedding = state_of(model_id, model);
@@ -323,6 +345,7 @@ impl<'c> Session<'c> {
             )?
             .execute((to_json(old)?, old.id))?;
         let workspace_id = self.workspace_id(&new.workspace)?;
+        let is_first_there = !self.is_occupied(workspace_id)?;
         let metadata = to_json(&new.metadata)?;
         self.connection
             .prepare_cached(
@@ -342,6 +365,13 @@ impl<'c> Session<'c> {
                 ":valid_to": ms(new.valid_to), ":superseded_by": new.superseded_by, ":custom_id": new.custom_id,
                 ":version": new.version, ":change": change.as_str(), ":now": self.now_ms, ":id": new.id,
             })?;
+        if new.workspace != old.workspace {
+            let left = self.workspace_id(&old.workspace)?;
+            self.count_left([left])?;
+        }
+        if is_first_there {
+            self.count_workspace(workspace_id)?;
+        }
         self.reindex(old, &mut new, workspace_id, embedded, model)?;
         let old_bytes = old.content.len() + to_json(&old.metadata)?.len();
         let delta = (new.content.len() + metadata.len()) as i64 - old_bytes as i64;
@@ -431,15 +461,18 @@ impl<'c> Session<'c> {
     }
 
     fn remove_all(&mut self, ids: &[MemoryId]) -> Result<i64, EngineError> {
-        let (mut freed, mut words) = (0, BTreeSet::new());
+        let (mut freed, mut words, mut left) = (0, BTreeSet::new(), Left::new());
         for id in ids {
-            let (content, actor): (String, Option<String>) = self
+            let (content, actor, workspace_id): (String, Option<String>, i64) = self
                 .connection
-                .prepare_cached("SELECT content, actor FROM memory WHERE id = ?")?
-                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                .prepare_cached("SELECT content, actor, workspace_id FROM memory WHERE id = ?")?
+                .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            left.insert(workspace_id);
             freed += self.remove(*id)?;
             words.append(&mut analyse(&content, actor.as_deref()).words);
         }
+        self.counts.memories = self.counts.memories.saturating_sub(ids.len() as u64);
+        self.count_left(left)?;
         self.forget_words(&words)?;
         Ok(freed)
     }

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use crate::error::EngineError;
 use crate::index::IndexChange;
 use crate::typo::KnownWords;
-use crate::write::Session;
+use crate::write::{Counts, Session};
 
 /// Most operations of one commit; bounds what one caller waits for the others.
 const OPERATIONS_PER_COMMIT_MAX: usize = 64;
@@ -20,9 +20,6 @@ const OPERATIONS_PER_COMMIT_MAX: usize = 64;
 const PAUSE_DIVISOR: u32 = 8;
 /// The longest pause, whatever the disk.
 const PAUSE_MAX: Duration = Duration::from_millis(1);
-
-/// `max_page_count` of a store without a bound (SQLite's default).
-const PAGE_COUNT_UNBOUNDED: i64 = 0xFFFF_FFFE;
 
 /// Serialises writes to one store and commits them in groups.
 pub(crate) struct Writer {
@@ -36,6 +33,8 @@ struct Held {
     connection: Connection,
     /// Words that were committed lately, so that each is asked for once and not with every memory.
     known_words: KnownWords,
+    /// What the row `tally` says; `None` when that is not known.
+    counts: Option<Counts>,
 }
 
 #[derive(Default)]
@@ -90,7 +89,7 @@ impl Turn {
 
 impl Writer {
     pub(crate) fn new(connection: Connection) -> Self {
-        let held = Held { connection, known_words: KnownWords::default() };
+        let held = Held { connection, known_words: KnownWords::default(), counts: None };
         Self { queue: Mutex::default(), arrived: Condvar::new(), held: Mutex::new(held) }
     }
 
@@ -185,15 +184,20 @@ impl Writer {
 fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexChange> {
     // Taken out: after a failure nothing is known.
     let known_words = std::mem::take(&mut held.known_words);
+    let known_counts = held.counts.take();
     let connection = &held.connection;
     let mut failures = Vec::with_capacity(group.len());
     let outcome = (|| {
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let mut session = Session::new(connection, now_ms, known_words);
+        let counts_before = match known_counts {
+            Some(counts) => counts,
+            None => Counts::read(connection)?,
+        };
+        let mut session = Session::new(connection, now_ms, known_words, counts_before);
         for ticket in group {
             failures.push(ticket.fail);
             connection.prepare_cached("SAVEPOINT operation")?.execute([])?;
-            let mark = session.changes.len();
+            let (mark, counts) = (session.changes.len(), session.counts);
             let verdict = catch_unwind(AssertUnwindSafe(|| (ticket.run)(&mut session)));
             let error = match verdict {
                 Ok(Verdict::Keep) => None,
@@ -209,20 +213,25 @@ fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexCh
             if let Some(error) = error {
                 // A full or failing disk ends the whole transaction: nobody's changes are there any more.
                 if connection.is_autocommit() {
-                    return Err(full_or(error, connection));
+                    return Err(error);
                 }
                 connection.prepare_cached("ROLLBACK TO operation")?.execute([])?;
                 session.changes.truncate(mark);
+                session.counts = counts;
                 session.forget_cached();
             }
             connection.prepare_cached("RELEASE operation")?.execute([])?;
         }
+        if session.counts != counts_before {
+            session.counts.save(connection)?;
+        }
         connection.prepare_cached("COMMIT")?.execute([])?;
-        Ok::<_, EngineError>((session.changes, session.words))
+        Ok::<_, EngineError>((session.changes, session.words, session.counts))
     })();
     match outcome {
-        Ok((changes, known_words)) => {
+        Ok((changes, known_words, counts)) => {
             held.known_words = known_words;
+            held.counts = Some(counts);
             changes
         }
         Err(error) => {
@@ -232,14 +241,5 @@ fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexCh
             }
             Vec::new()
         }
-    }
-}
-
-/// SQLite says "full" for a full disk and for a store at its own bound; the bound is ours to tell apart.
-fn full_or(error: EngineError, connection: &Connection) -> EngineError {
-    let bound = connection.pragma_query_value(None, "max_page_count", |row| row.get::<_, i64>(0));
-    match (&error, bound) {
-        (EngineError::Disk(_), Ok(pages)) if pages < PAGE_COUNT_UNBOUNDED => EngineError::Full,
-        _ => error,
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use engine::{
-    Change, DeleteMode, Draft, Embedded, EmbeddingState, EngineError, Explain, Filter, Idempotency,
+    Bounds, Change, DeleteMode, Draft, Embedded, EmbeddingState, EngineError, Explain, Filter, Idempotency,
     ListQuery, Memory, MemoryPatch, ModelIdentity, NewMemory, Order, Outcome, RevisionChange, SearchQuery,
     Store, StoreOptions, Tier,
 };
 use jiff::Timestamp;
 use serde_json::json;
-use stdx::clock::{Clock, ManualClock};
+use stdx::clock::ManualClock;
 
 struct Bench {
     store: Store,
@@ -25,8 +25,7 @@ fn bench() -> Bench {
 }
 
 fn open(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Store {
-    let options =
-        StoreOptions { clock: Arc::clone(clock) as _, model: Some(model("toy")), page_count_max: None };
+    let options = StoreOptions { clock: Arc::clone(clock) as _, model: Some(model("toy")) };
     Store::open(&folder.join("engram.db"), options).unwrap()
 }
 
@@ -48,7 +47,8 @@ fn memory(content: &str) -> NewMemory {
 impl Bench {
     fn add(&self, new: NewMemory) -> Memory {
         let embedded = Some(embedded(&new.content));
-        let mut stored = self.store.create(vec![Draft { memory: new, embedded }], None).unwrap();
+        let mut stored =
+            self.store.create(vec![Draft { memory: new, embedded }], None, Bounds::NONE).unwrap();
         stored.items.remove(0).memory
     }
 
@@ -107,13 +107,15 @@ fn a_memory_comes_back_with_every_field() {
 fn a_batch_is_all_or_nothing_and_names_each_problem() {
     let bench = bench();
     let drafts = ["ok", "", "fine", " "].map(|text| Draft { memory: memory(text), embedded: None });
-    let Err(EngineError::Invalid(problems)) = bench.store.create(drafts.to_vec(), None) else { panic!() };
+    let Err(EngineError::Invalid(problems)) = bench.store.create(drafts.to_vec(), None, Bounds::NONE) else {
+        panic!()
+    };
     let places: Vec<_> = problems.iter().map(|p| p.field.as_str()).collect();
     assert_eq!(places, ["[1].content", "[3].content"]);
     assert_eq!(bench.count(), 0);
     let late = NewMemory { superseded_by: Some(99), ..memory("b") };
     let drafts = [memory("a"), late].map(|memory| Draft { memory, embedded: None });
-    assert!(matches!(bench.store.create(drafts.to_vec(), None), Err(EngineError::Invalid(_))));
+    assert!(matches!(bench.store.create(drafts.to_vec(), None, Bounds::NONE), Err(EngineError::Invalid(_))));
     assert_eq!(bench.count(), 0);
     assert_eq!(bench.search("a"), Vec::<String>::new());
 }
@@ -134,9 +136,9 @@ fn a_known_custom_id_updates_once_and_then_changes_nothing() {
     let bench = bench();
     let keyed = |content: &str| NewMemory { custom_id: Some("k".into()), ..memory(content) };
     let draft = |content: &str| vec![Draft { memory: keyed(content), embedded: None }];
-    let first = bench.store.create(draft("old"), None).unwrap().items.remove(0);
-    let second = bench.store.create(draft("new"), None).unwrap().items.remove(0);
-    let third = bench.store.create(draft("new"), None).unwrap().items.remove(0);
+    let first = bench.store.create(draft("old"), None, Bounds::NONE).unwrap().items.remove(0);
+    let second = bench.store.create(draft("new"), None, Bounds::NONE).unwrap().items.remove(0);
+    let third = bench.store.create(draft("new"), None, Bounds::NONE).unwrap().items.remove(0);
     assert_eq!(
         (first.outcome, second.outcome, third.outcome),
         (Outcome::Created, Outcome::Updated, Outcome::Updated)
@@ -153,7 +155,7 @@ fn an_idempotency_key_makes_a_create_happen_once() {
     let bench = bench();
     let ask = |content: &str, fingerprint: u8| {
         let key = Idempotency { key: "k".into(), fingerprint: [fingerprint; 32] };
-        bench.store.create(vec![Draft { memory: memory(content), embedded: None }], Some(key))
+        bench.store.create(vec![Draft { memory: memory(content), embedded: None }], Some(key), Bounds::NONE)
     };
     let first = ask("a", 1).unwrap();
     let again = ask("a", 1).unwrap();
@@ -168,13 +170,15 @@ fn updates_check_the_version_keep_history_and_revert() {
     let bench = bench();
     let id = bench.add(memory("the dog sleeps")).id;
     let set = |content: &str| MemoryPatch { content: Change::Set(content.into()), ..MemoryPatch::default() };
-    let update =
-        |content: &str, version| bench.store.update(id, set(content), version, Some(embedded(content)));
+    let update = |content: &str, version| {
+        bench.store.update(id, set(content), version, Some(embedded(content)), Bounds::NONE)
+    };
     assert_eq!(update("rain again", Some(1)).unwrap().memory.version, 2);
     let Err(EngineError::VersionConflict { current: 2, .. }) = update("x", Some(1)) else { panic!() };
     assert_eq!(bench.search("dog"), ["rain again"; 0]);
     assert_eq!(bench.search("rain"), ["rain again"]);
-    let back = bench.store.revert(id, 1, None, Some(embedded("the dog sleeps"))).unwrap().memory;
+    let back =
+        bench.store.revert(id, 1, None, Some(embedded("the dog sleeps")), Bounds::NONE).unwrap().memory;
     assert_eq!((back.version, back.content.as_str()), (3, "the dog sleeps"));
     let history = bench.store.history(id).unwrap();
     let told: Vec<_> =
@@ -187,7 +191,10 @@ fn updates_check_the_version_keep_history_and_revert() {
             (1, RevisionChange::Created, "the dog sleeps"),
         ]
     );
-    assert!(matches!(bench.store.revert(id, 9, None, None), Err(EngineError::VersionNotFound { .. })));
+    assert!(matches!(
+        bench.store.revert(id, 9, None, None, Bounds::NONE),
+        Err(EngineError::VersionNotFound { .. })
+    ));
     bench.store.delete(id).unwrap();
     assert!(matches!(bench.store.history(id), Err(EngineError::MemoryNotFound(_))));
 }
@@ -198,15 +205,15 @@ fn a_patch_keeps_what_is_absent_and_clears_what_is_null() {
     let id = bench.add(NewMemory { actor: Some("Anna".into()), importance: Some(0.9), ..memory("a") }).id;
     let patch =
         MemoryPatch { importance: Change::Clear, tier: Change::Set(Tier::Daily), ..MemoryPatch::default() };
-    let memory = bench.store.update(id, patch, None, None).unwrap().memory;
+    let memory = bench.store.update(id, patch, None, None, Bounds::NONE).unwrap().memory;
     assert_eq!((memory.actor.as_deref(), memory.importance, memory.tier), (Some("Anna"), 0.5, Tier::Daily));
     assert!(memory.expires_at.is_some());
     let patch =
         MemoryPatch { tier: Change::Set(Tier::Permanent), actor: Change::Clear, ..MemoryPatch::default() };
-    let memory = bench.store.update(id, patch, None, None).unwrap().memory;
+    let memory = bench.store.update(id, patch, None, None, Bounds::NONE).unwrap().memory;
     assert_eq!((memory.actor, memory.expires_at), (None, None));
     let patch = MemoryPatch { content: Change::Clear, ..MemoryPatch::default() };
-    assert!(matches!(bench.store.update(id, patch, None, None), Err(EngineError::Invalid(_))));
+    assert!(matches!(bench.store.update(id, patch, None, None, Bounds::NONE), Err(EngineError::Invalid(_))));
 }
 
 #[test]
@@ -352,7 +359,7 @@ fn a_rare_filter_still_fills_the_page() {
         },
         embedded: Some(embedded("dog")),
     });
-    bench.store.create(drafts.collect(), None).unwrap();
+    bench.store.create(drafts.collect(), None, Bounds::NONE).unwrap();
     let rare = SearchQuery {
         text: "dog".into(),
         filter: filter(json!({"importance": 1})),
@@ -442,7 +449,7 @@ fn writes_of_many_callers_all_survive_a_reopen() {
                 for at in 0..50 {
                     let text = format!("caller{caller} memory{at}");
                     let draft = Draft { memory: memory(&text), embedded: Some(embedded("dog")) };
-                    let id = store.create(vec![draft], None).unwrap().items[0].memory.id;
+                    let id = store.create(vec![draft], None, Bounds::NONE).unwrap().items[0].memory.id;
                     // Readable and searchable by whoever was answered.
                     assert_eq!(store.get(id).unwrap().content, text);
                     let query = SearchQuery { text, limit: 1, ..SearchQuery::default() };
@@ -455,26 +462,4 @@ fn writes_of_many_callers_all_survive_a_reopen() {
     let store = open(folder.path(), &clock);
     assert_eq!(store.stats().unwrap().memories, 800);
     assert_eq!(store.stats().unwrap().pending_embeddings, 0);
-}
-
-#[test]
-fn a_full_store_refuses_and_keeps_what_it_has() {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = ManualClock::at("2026-11-24T10:00:00Z".parse().unwrap());
-    let options = StoreOptions { clock: clock.clone() as _, model: None, page_count_max: Some(100) };
-    let store = Store::open(&folder.path().join("engram.db"), options).unwrap();
-    let (mut stored, mut refused) = (0, None);
-    for at in 0..200 {
-        let draft = Draft { memory: memory(&format!("{at} {}", "word ".repeat(2_000))), embedded: None };
-        match store.create(vec![draft], None) {
-            Ok(_) => stored += 1,
-            Err(error) => {
-                refused = Some(error);
-                break;
-            }
-        }
-    }
-    assert!(matches!(refused, Some(EngineError::Full)), "{refused:?}");
-    assert_eq!(store.stats().unwrap().memories, stored);
-    assert!(clock.now_ms() > 0);
 }

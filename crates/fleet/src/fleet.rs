@@ -87,11 +87,7 @@ impl Fleet {
         if self.closed.load(Ordering::Acquire) {
             return Err(FleetError::Closed);
         }
-        let options = StoreOptions {
-            clock: Arc::clone(&self.clock),
-            model: self.model.read().clone(),
-            page_count_max: None,
-        };
+        let options = StoreOptions { clock: Arc::clone(&self.clock), model: self.model.read().clone() };
         let opener = Arc::clone(&slot);
         // A task of its own: a caller that goes away must not leave a half-open handle behind.
         let opened = tokio::spawn(async move { opener.open(options).await }).await;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Draft, NewMemory, Store};
+use engine::{Bounds, Draft, NewMemory, Store};
 use fleet::{Fleet, FleetError, FleetOptions, Lease};
 use jiff::Timestamp;
 use stdx::clock::{Clock, ManualClock};
@@ -48,7 +48,7 @@ impl Volume {
 
 async fn store_one(lease: &Lease) -> i64 {
     let memory = NewMemory { content: "x".into(), ..NewMemory::default() };
-    let create = |store: &Store| store.create(vec![Draft { memory, embedded: None }], None);
+    let create = |store: &Store| store.create(vec![Draft { memory, embedded: None }], None, Bounds::NONE);
     lease.write(create).await.unwrap().items[0].memory.id
 }
 

@@ -2,6 +2,7 @@
 
 mod control_plane;
 mod dev_access;
+mod gateway_options;
 mod lifecycle;
 mod start;
 

@@ -208,7 +208,7 @@ mod tests {
             json!({ "kty": "EC", "crv": "P-521", "x": "AQ", "y": "AQ" }),
             json!("nonsense"),
         ] {
-            check(&[useless.clone()], None, Rs256, "unusable");
+            check(std::slice::from_ref(&useless), None, Rs256, "unusable");
             check(&[useless, rsa(json!({ "kid": "r" }))], Some("r"), Rs256, "found");
         }
     }

@@ -4,6 +4,7 @@ mod changes;
 mod keys;
 mod rates;
 mod tenants;
+mod tokens;
 mod usage;
 
 use std::net::Ipv4Addr;
@@ -40,6 +41,10 @@ impl World {
     }
 
     async fn with(rate_limits: Enforcement) -> Self {
+        Self::with_options(GatewayOptions { rate_limits, ..GatewayOptions::default() }).await
+    }
+
+    async fn with_options(options: GatewayOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = ManualClock::at(Timestamp::from_millisecond(START_MS).unwrap());
         let path = folder.path().join("control/control.db");
@@ -52,7 +57,6 @@ impl World {
         )
         .unwrap();
         let peppers = Peppers::load_or_create(&folder.path().join("control/pepper")).unwrap();
-        let options = GatewayOptions { rate_limits, ..GatewayOptions::default() };
         let gateway = Gateway::new(control.clone(), meter.clone(), peppers, clock.clone(), options);
         Self { control, meter, gateway, clock, by: Actor::system(), _folder: folder }
     }
@@ -103,12 +107,7 @@ impl World {
 }
 
 fn with_key(key: &str) -> Credentials<'_> {
-    Credentials {
-        authorization: None,
-        x_api_key: Some(key),
-        tenant_header: None,
-        peer: Peer::Network(Ipv4Addr::LOCALHOST.into()),
-    }
+    Credentials { x_api_key: Some(key), ..Credentials::none(Peer::Network(Ipv4Addr::LOCALHOST.into())) }
 }
 
 fn outcome(admitted: Result<Pass, Refusal>) -> &'static str {

@@ -1,9 +1,9 @@
-//! Opening the control plane where the configuration says it is.
+//! The control plane that the configuration names: opened at a start, looked at and brought up to date by hand.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use control::{Control, ControlError, Migrate, PostgresOptions};
+use control::{Control, ControlError, Inspected, Migrate, Migrated, PostgresOptions};
 use stdx::clock::SharedClock;
 use tenancy::Environment;
 
@@ -15,19 +15,57 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two tries.
 const TRY_EVERY: Duration = Duration::from_millis(250);
 
-/// Opens it.
-pub(super) async fn open(config: &Config, clock: &SharedClock) -> Result<Control, StartError> {
+/// What is known of a control plane without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlPlane {
+    /// SQLite in the data folder, which every start brings up to date.
+    Embedded {
+        /// The file.
+        file: PathBuf,
+    },
+    /// PostgreSQL.
+    Postgres(Inspected),
+}
+
+/// Looks at the control plane and changes nothing.
+///
+/// # Errors
+/// [`ControlError::Unavailable`] when the database does not answer.
+pub async fn inspect(config: &Config) -> Result<ControlPlane, ControlError> {
     match config.control.place() {
-        ControlPlace::Embedded => {
-            let file = config.service.data_dir.join("control/control.db");
-            embedded(&file, clock, config.service.environment).await
+        ControlPlace::Embedded => Ok(ControlPlane::Embedded { file: file_in(&config.service.data_dir) }),
+        ControlPlace::Postgres(url) => {
+            Ok(ControlPlane::Postgres(Control::inspect_postgres(&options(config, &url)).await?))
         }
-        ControlPlace::Postgres(url) => postgres(config, &url, clock).await,
     }
 }
 
-async fn embedded(file: &Path, clock: &SharedClock, environment: Environment) -> Result<Control, StartError> {
-    Ok(Control::open(file, SharedClock::clone(clock), environment).await?)
+/// Sets up an empty control plane in PostgreSQL, or brings an older one up to date; `None` when it is embedded,
+/// where every start does.
+///
+/// # Errors
+/// When the database does not answer, is somebody else's, of another environment or of a newer version.
+pub async fn migrate(config: &Config) -> Result<Option<Migrated>, ControlError> {
+    match config.control.place() {
+        ControlPlace::Embedded => Ok(None),
+        ControlPlace::Postgres(url) => {
+            let migrated =
+                Control::migrate_postgres(&options(config, &url), config.service.environment).await?;
+            Ok(Some(migrated))
+        }
+    }
+}
+
+/// Opens it. In dev an older schema is brought up to date; elsewhere somebody decides when.
+pub(super) async fn open(config: &Config, clock: &SharedClock) -> Result<Control, StartError> {
+    let environment = config.service.environment;
+    match config.control.place() {
+        ControlPlace::Embedded => {
+            let file = file_in(&config.service.data_dir);
+            Ok(Control::open(&file, SharedClock::clone(clock), environment).await?)
+        }
+        ControlPlace::Postgres(url) => postgres(config, &url, clock).await,
+    }
 }
 
 async fn postgres(config: &Config, url: &Secret, clock: &SharedClock) -> Result<Control, StartError> {
@@ -36,14 +74,11 @@ async fn postgres(config: &Config, url: &Secret, clock: &SharedClock) -> Result<
         Environment::Dev => Migrate::Auto,
         Environment::Staging | Environment::Prod => Migrate::Require,
     };
-    let options = || PostgresOptions {
-        direct_url: config.control.direct_url.as_ref().map(|url| url.reveal().to_owned()),
-        ..PostgresOptions::new(url.reveal())
-    };
     let begun = Instant::now();
     let mut told = false;
     loop {
-        let opened = Control::open_postgres(options(), SharedClock::clone(clock), environment, migrate).await;
+        let clock = SharedClock::clone(clock);
+        let opened = Control::open_postgres(options(config, url), clock, environment, migrate).await;
         let why = match opened {
             Ok(control) => return Ok(control),
             Err(ControlError::Unavailable(why)) => why,
@@ -57,4 +92,13 @@ async fn postgres(config: &Config, url: &Secret, clock: &SharedClock) -> Result<
         }
         tokio::time::sleep(TRY_EVERY).await;
     }
+}
+
+fn options(config: &Config, url: &Secret) -> PostgresOptions {
+    let direct_url = config.control.direct_url.as_ref().map(|url| url.reveal().to_owned());
+    PostgresOptions { direct_url, ..PostgresOptions::new(url.reveal()) }
+}
+
+fn file_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("control/control.db")
 }

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use control::{Control, ControlError};
 use fleet::{Fleet, FleetError, FleetOptions};
-use gateway::{Gateway, GatewayOptions, PepperError, Peppers};
+use gateway::{Gateway, PepperError, Peppers};
 use metering::{Meter, MeterError, MeterOptions};
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use tenancy::Environment;
 
+use super::gateway_options::gateway_options;
 use super::{App, Background, DevAccess, Lifecycle, control_plane};
-use crate::config::{Config, Enforcement};
+use crate::config::Config;
 use crate::jobs::Deletions;
 use crate::telemetry::Telemetry;
 use crate::vectors::Vectors;
@@ -136,14 +137,7 @@ fn open_gateway(
     clock: &SharedClock,
 ) -> Result<Arc<Gateway>, StartError> {
     let peppers = peppers(config, data_dir)?;
-    let options = GatewayOptions {
-        rate_limits: match config.limits.rates {
-            Enforcement::Off => gateway::Enforcement::Off,
-            Enforcement::Soft => gateway::Enforcement::Measure,
-            Enforcement::Enforced => gateway::Enforcement::Enforce,
-        },
-        ..GatewayOptions::default()
-    };
+    let options = gateway_options(config);
     Ok(Gateway::new(Arc::clone(control), Arc::clone(meter), peppers, Arc::clone(clock), options))
 }
 

@@ -44,6 +44,13 @@ pub fn rate_headers(headers: &mut HeaderMap, rate: &RateState) {
     headers.insert(RATELIMIT_RESET, HeaderValue::from(rate.reset_s));
 }
 
+/// Tells the caller where its address stands, unless something already said where its tenant does.
+pub(super) fn address_rate_headers(headers: &mut HeaderMap, rate: &RateState) {
+    if !headers.contains_key(RATELIMIT_LIMIT) {
+        rate_headers(headers, rate);
+    }
+}
+
 /// Tells the caller that nothing limits it, unless something already said what does.
 pub(super) fn no_rate_limit(headers: &mut HeaderMap) {
     if headers.contains_key(RATELIMIT_LIMIT) {

@@ -32,7 +32,9 @@ pub fn credentials<'a>(headers: &'a HeaderMap, extensions: &Extensions) -> Crede
     Credentials {
         authorization: text(headers, &header::AUTHORIZATION),
         x_api_key: text(headers, &X_API_KEY),
-        tenant_header: text(headers, &X_ENGRAM_TENANT).or_else(|| text(headers, &X_TENANT_SLUG)),
+        tenant_header: text(headers, &X_ENGRAM_TENANT),
+        slug_header: text(headers, &X_TENANT_SLUG),
+        host: text(headers, &header::HOST),
         // Calls inside the process that name no peer prove nothing.
         peer: extensions.get::<Peer>().copied().unwrap_or(Peer::Network(IpAddr::V4(Ipv4Addr::LOCALHOST))),
     }

@@ -35,6 +35,7 @@ pub async fn arrive(State(app): State<Arc<App>>, mut request: Request, next: Nex
     let started = Instant::now();
     let arrival = Arrival { request: RequestId::at(app.clock.now()) };
     request.extensions_mut().insert(arrival);
+    name_the_host(&mut request);
     let client = Client::of(request.headers(), request.extensions(), &app.config.proxy.trusted);
     if let Some(client) = client {
         request.extensions_mut().insert(Peer::Network(client.address));
@@ -91,6 +92,14 @@ async fn answer_and_tell(
         "request"
     );
     response
+}
+
+/// HTTP/2 names the host in the address of the request instead of a header.
+fn name_the_host(request: &mut Request) {
+    let named = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = named {
+        request.headers_mut().entry(header::HOST).or_insert(host);
+    }
 }
 
 /// A developer's machine must stay reachable by plain HTTP under the names it has.

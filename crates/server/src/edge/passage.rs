@@ -13,9 +13,11 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use gateway::{Peer, RateState};
 use http::{Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 
+use super::answer::address_rate_headers;
 use super::{Arrival, error_answer};
 use crate::app::App;
 use crate::operations::Failure;
@@ -38,17 +40,34 @@ pub async fn pass_through(State(app): State<Arc<App>>, request: Request, next: N
 
 async fn answer(app: &Arc<App>, arrival: &Arrival, route: &str, request: Request, next: Next) -> Response {
     // Asked by those who decide whether the process lives: it must not wait behind work, nor be refused.
-    let _place = if matches!(route, "/health" | "/ready" | "/metrics") {
-        None
-    } else {
-        match app.lifecycle.enter() {
-            Some(place) => Some(place),
-            None => {
-                metrics::counter!("engram_overload_refusals_total").increment(1);
-                return error_answer(&coded(ErrorCode::Overloaded), &arrival.request);
-            }
+    if matches!(route, "/health" | "/ready" | "/metrics") {
+        return work(app, arrival, route, request, next).await;
+    }
+    let rate = match request.extensions().get::<Peer>() {
+        Some(Peer::Network(address)) => app.gateway.admit_address(*address),
+        Some(Peer::LocalSocket) | None => Ok(RateState::default()),
+    };
+    let rate = match rate {
+        Ok(rate) => rate,
+        Err(refusal) => {
+            let rate = refusal.rate().copied().unwrap_or_default();
+            return limited(error_answer(&refusal.into(), &arrival.request), &rate);
         }
     };
+    let Some(_place) = app.lifecycle.enter() else {
+        metrics::counter!("engram_overload_refusals_total").increment(1);
+        return limited(error_answer(&coded(ErrorCode::Overloaded), &arrival.request), &rate);
+    };
+    limited(work(app, arrival, route, request, next).await, &rate)
+}
+
+/// Tells a client where its address stands, unless the tenant's own limit was told.
+fn limited(mut response: Response, rate: &RateState) -> Response {
+    address_rate_headers(response.headers_mut(), rate);
+    response
+}
+
+async fn work(app: &Arc<App>, arrival: &Arrival, route: &str, request: Request, next: Next) -> Response {
     let body_bytes_max = app.config.limits.body_bytes;
     if declared_length(&request).is_some_and(|bytes| bytes > body_bytes_max as u64) {
         read_away(request.into_body()).await;

@@ -170,6 +170,11 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
         Refusal::ConflictingCredentials => ErrorCode::ConflictingCredentials,
         Refusal::ContradictingTenant { .. } => ErrorCode::TenantMismatch,
         Refusal::TenantUnknown { .. } => ErrorCode::TenantNotFound,
+        Refusal::ConflictingTenants { .. } => ErrorCode::ConflictingTenant,
+        Refusal::MalformedHost { .. } => ErrorCode::InvalidHost,
+        Refusal::TenantRequired => ErrorCode::TenantRequired,
+        Refusal::NotAMember => ErrorCode::NotAMember,
+        Refusal::Overloaded { .. } => ErrorCode::Overloaded,
         Refusal::Forbidden { .. } => ErrorCode::Forbidden,
         Refusal::Suspended => ErrorCode::TenantSuspended,
         Refusal::RateLimited { .. } => ErrorCode::RateLimited,
@@ -222,10 +227,8 @@ fn control_code(error: &ControlError) -> ErrorCode {
 mod tests {
     use std::time::Duration;
 
-    use gateway::{AuthFailure, Needed, RateState};
-    use tenancy::RateClass;
-
     use super::*;
+    use gateway::{AuthFailure, Needed, RateState};
 
     #[test]
     fn the_table_and_the_gateway_agree_on_every_refusal() {
@@ -235,10 +238,15 @@ mod tests {
             Refusal::Unauthenticated { reason: AuthFailure::Missing },
             Refusal::ConflictingCredentials,
             Refusal::ContradictingTenant { named: named.clone() },
-            Refusal::TenantUnknown { named },
+            Refusal::TenantUnknown { named: named.clone() },
+            Refusal::ConflictingTenants { one: named.clone(), other: "other".into() },
+            Refusal::MalformedHost { host: named.clone(), domain: named },
+            Refusal::TenantRequired,
+            Refusal::NotAMember,
+            Refusal::Overloaded { retry_after },
             Refusal::Forbidden { needed: Needed::OperatorKey },
             Refusal::Suspended,
-            Refusal::RateLimited { class: RateClass::Read, retry_after, rate: RateState::default() },
+            Refusal::RateLimited { class: "read", retry_after, rate: RateState::default() },
             Refusal::QuotaExceeded { metric: "memories", current: 5, limit: 5 },
             Refusal::Unavailable { retry_after },
         ] {

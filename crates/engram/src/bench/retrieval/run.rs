@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use embedding::StaticModel;
 use engine::{
-    BATCH_ROWS_MAX, Draft, Embedded, MemoryId, ModelIdentity, NewMemory, Ranking, SearchQuery, Store,
+    BATCH_ROWS_MAX, Bounds, Draft, Embedded, MemoryId, ModelIdentity, NewMemory, Ranking, SearchQuery, Store,
     StoreOptions,
 };
 use jiff::Timestamp;
@@ -67,11 +67,8 @@ fn run_group(group: &Group, path: &Path, counted: &mut Counted) -> Result<()> {
     };
     let embed = |text: &str| Embedded { model: identity.clone(), values: model.embed(text) };
 
-    let options = StoreOptions {
-        clock: ManualClock::at(day_after(&group.documents)),
-        model: Some(identity.clone()),
-        page_count_max: None,
-    };
+    let options =
+        StoreOptions { clock: ManualClock::at(day_after(&group.documents)), model: Some(identity.clone()) };
     let store = Store::open(path, options)?;
     let positions = fill(&store, &group.documents, embed)?;
     for question in &group.questions {
@@ -123,7 +120,7 @@ fn fill(
             },
             embedded: Some(embed(&document.text)),
         });
-        let stored = store.create(drafts.collect(), None)?;
+        let stored = store.create(drafts.collect(), None, Bounds::NONE)?;
         positions.extend(stored.items.iter().zip(rows).map(|(item, (at, _))| (item.memory.id, *at)));
     }
     Ok(positions)

@@ -37,33 +37,19 @@ impl Caller {
 
     /// Whether they run the service.
     pub fn is_operator(&self) -> bool {
-        match &self.principal {
-            Principal::OperatorKey { .. } | Principal::Local => true,
-            Principal::TenantKey { .. } => false,
-        }
+        self.principal.is_operator()
     }
 
     /// The person, if it is one.
     pub fn person(&self) -> Option<Person> {
-        match &self.principal {
-            Principal::OperatorKey { .. } | Principal::Local | Principal::TenantKey { .. } => None,
-        }
-    }
-}
-
-/// The role in which a principal manages the members of a tenant it was admitted to.
-///
-/// A key has scopes and no role: one with `admin` manages as an admin does, so that a leaked key makes no owner.
-pub(super) fn role_of(principal: &Principal) -> Role {
-    match principal {
-        Principal::OperatorKey { .. } | Principal::Local => Role::Owner,
-        Principal::TenantKey { .. } => Role::Admin,
+        let user = self.principal.user()?;
+        Some(Person { user_id: user.user_id.clone(), email: user.email.clone() })
     }
 }
 
 /// Refuses who may not make, change or remove somebody of `role`.
 pub(super) fn require_may_manage(principal: &Principal, role: Role) -> Result<(), Failure> {
-    if role_of(principal).may_manage(role) {
+    if principal.role().is_some_and(|own| own.may_manage(role)) {
         return Ok(());
     }
     let message = format!("only an owner or an operator may do this with a member who is {}", article(role));

@@ -5,7 +5,7 @@ use control::Deletion;
 use gateway::{OperatorPass, Pass};
 use tenancy::{Role, Slug, TenantId};
 
-use super::authority::{Caller, role_of};
+use super::authority::Caller;
 use crate::app::App;
 use crate::operations::Failure;
 
@@ -15,7 +15,7 @@ use crate::operations::Failure;
 /// # Errors
 /// 403 for who is neither an operator nor an owner; [`Failure::Control`].
 pub async fn delete_tenant(app: &App, pass: &Pass, by: &Caller) -> Result<api::Deletion, Failure> {
-    if role_of(pass.principal()) != Role::Owner {
+    if pass.principal().role() != Some(Role::Owner) {
         let message = "only an owner or an operator may delete a tenant".to_owned();
         return Err(Failure::Coded(ErrorCode::Forbidden, message));
     }
