@@ -2,6 +2,7 @@
 
 mod audit_log;
 mod error_code;
+mod jwks;
 mod keys;
 mod members;
 mod memories;
@@ -13,6 +14,7 @@ mod usage;
 
 pub use audit_log::{AuditLog, AuditRecord};
 pub use error_code::{ErrorBody, ErrorCode, ErrorDetail};
+pub use jwks::JwksStatus;
 pub use keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, RotateApiKey};
 pub use members::{
     AcceptInvite, AddMember, CreateInvite, CreatedInvite, Invite, InviteList, Member, MemberList,

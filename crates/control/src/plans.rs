@@ -129,6 +129,11 @@ impl Plan {
         Self { name: PlanName::new(&format!("{OWN_PLAN_PREFIX}{tenant}")), limits }
     }
 
+    /// The tenant whose own plan it is.
+    fn owner(&self) -> Option<TenantId> {
+        TenantId::parse(self.name.as_str().strip_prefix(OWN_PLAN_PREFIX)?).ok()
+    }
+
     fn limits_as_json(&self) -> Result<Value, ControlError> {
         serde_json::to_value(self.limits).map_err(|error| ControlError::Invalid(error.to_string()))
     }

@@ -130,6 +130,8 @@ pub(crate) enum Command {
     Audit(commands::audit::Audit),
     /// Who serves the data folder, where, and how much is in it
     Status(commands::status::Status),
+    /// Show and refresh the identity provider's keys
+    Jwks(commands::jwks::Jwks),
     /// Look at the control plane's database, and bring it up to date
     Control(commands::control::ControlCommand),
     /// Look at the configuration

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod invite;
+pub(crate) mod jwks;
 pub(crate) mod key;
 pub(crate) mod mcp;
 pub(crate) mod member;

@@ -5,6 +5,7 @@ mod audit_log;
 mod call;
 mod docs_page;
 mod invites;
+mod jwks;
 mod members;
 mod memories;
 mod openapi;

@@ -31,7 +31,11 @@ pub(super) async fn upsert(deed: &WriteTransaction<'_>, plan: &Plan, by: &Actor)
         )
         .await?;
     deed.tx().execute(&upsert, &[&plan.name.as_str(), &limits, &deed.now()]).await?;
-    deed.note(by, "upsert_plan", plan.name.as_str(), &json!({ "limits": limits }), plan.change()).await
+    let (name, details) = (plan.name.as_str(), json!({ "limits": limits }));
+    match plan.owner() {
+        Some(tenant) => deed.note_for(&tenant, by, "upsert_plan", name, &details, Some(plan.change())).await,
+        None => deed.note(by, "upsert_plan", name, &details, plan.change()).await,
+    }
 }
 
 pub(super) async fn set_tenant_plan(

@@ -31,7 +31,11 @@ pub(super) fn upsert(deed: &WriteTransaction<'_>, plan: &Plan, by: &Actor) -> Re
              ON CONFLICT (name) DO UPDATE SET limits = excluded.limits, updated_at = excluded.updated_at",
         )?
         .execute(params![plan.name.as_str(), limits.to_string(), deed.now().as_millisecond()])?;
-    deed.note(by, "upsert_plan", plan.name.as_str(), &json!({ "limits": limits }), plan.change())
+    let (name, details) = (plan.name.as_str(), json!({ "limits": limits }));
+    match plan.owner() {
+        Some(tenant) => deed.note_for(&tenant, by, "upsert_plan", name, &details, Some(plan.change())),
+        None => deed.note(by, "upsert_plan", name, &details, plan.change()),
+    }
 }
 
 pub(super) fn set_tenant_plan(

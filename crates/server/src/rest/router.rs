@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    api_keys, audit_log, docs_page, invites, members, memories, openapi, plans, search, service, stats,
+    api_keys, audit_log, docs_page, invites, jwks, members, memories, openapi, plans, search, service, stats,
     tenants, usage, workspaces,
 };
 use crate::app::App;
@@ -75,6 +75,8 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(plans::list_plans, plans::set_plan))
         .routes(routes!(usage::report_usage))
         .routes(routes!(audit_log::show_audit_log))
+        .routes(routes!(jwks::show_jwks))
+        .routes(routes!(jwks::refresh_jwks))
         // the service itself
         .routes(routes!(service::health))
         .routes(routes!(service::ready))

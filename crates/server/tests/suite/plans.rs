@@ -21,5 +21,8 @@ async fn a_tenants_own_limits_hold_at_once_and_leave_others_alone() {
     let shown = show().await.expect(200)["limits"].take();
     assert_eq!((&shown["memories"], &shown["workspaces"]), (&json!(100), &json!(3)));
     assert_eq!(shown["rates"]["read"], Value::Null);
+    let log = house.get("/audit-log").await.expect(200);
+    let actions: Vec<_> = log["items"].as_array().unwrap().iter().map(|row| row["action"].clone()).collect();
+    assert_eq!(actions[..3], ["upsert_plan", "set_tenant_plan", "upsert_plan"], "the tenant is told");
     house.post("/plans", json!({"name": "mine", "limits": {}})).await.expect_error(403, "forbidden");
 }
