@@ -146,13 +146,14 @@ impl Meter {
     async fn send(&self, events: Vec<UsageEvent>) -> Result<(), FlushError> {
         let started = Instant::now();
         let recorded = self.ledger.record_usage(events).await?;
-        metrics::sent(
-            recorded.inserted,
-            recorded.duplicates,
-            recorded.conflicting.len() as u64,
-            started.elapsed(),
-        );
+        metrics::sent(&recorded, started.elapsed());
         tell_of_conflicts(&recorded);
+        for event in &recorded.late {
+            tracing::error!(
+                ?event,
+                "a usage event of a closed day is kept aside and not counted; correct the day by hand"
+            );
+        }
         Ok(())
     }
 

@@ -29,4 +29,4 @@ mod unsent;
 pub use dry_run::DryRun;
 pub use ledger::Ledger;
 pub use meter::{EVENTS_IN_MEMORY_MAX, Kept, Meter, MeterError, MeterOptions, MeterTasks, Pressure};
-pub use metrics::describe;
+pub use metrics::{days_not_proven, describe, reconciled};

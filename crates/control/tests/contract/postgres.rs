@@ -135,7 +135,10 @@ async fn an_older_schema_waits_for_a_command_and_a_newer_one_is_refused() {
     let wrong = open(&options, Migrate::Auto).await.unwrap_err();
     assert!(wrong.to_string().contains("stamped \"prod\""), "{wrong}");
 
-    server.query("old", "UPDATE meta SET value = 'dev'; UPDATE refinery_schema_history SET version = 99");
+    server.query(
+        "old",
+        "UPDATE meta SET value = 'dev'; UPDATE refinery_schema_history SET version = 99 WHERE version = 1",
+    );
     let newer = open(&options, Migrate::Auto).await.unwrap_err();
     assert!(matches!(newer, ControlError::NewerSchema { found: 99, known } if known == to), "{newer}");
 

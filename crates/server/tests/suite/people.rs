@@ -78,7 +78,9 @@ async fn whoever_signs_up_owns_their_tenant() {
     assert_eq!(none["items"], json!([]));
     let chosen = json!({"slug": "rich", "plan": "unlimited", "kind": "test"});
     town.ask_alone("ben", Method::POST, "/tenants", chosen).await.expect_problems(&["plan", "kind"]);
-    town.ask_alone("ben", Method::POST, "/tenants", json!({"slug": "acme"})).await.expect_error(409, "conflict");
+    town.ask_alone("ben", Method::POST, "/tenants", json!({"slug": "acme"}))
+        .await
+        .expect_error(409, "conflict");
 }
 
 #[tokio::test]
@@ -112,9 +114,12 @@ async fn each_role_does_what_it_may() {
         let town = &town;
         async move { town.ask(user, "acme", method, path, body).await.status }
     };
-    for (user, read, write, manage) in
-        [("owner", 200, 201, 200), ("admin", 200, 201, 200), ("member", 200, 201, 403), ("viewer", 200, 403, 403)]
-    {
+    for (user, read, write, manage) in [
+        ("owner", 200, 201, 200),
+        ("admin", 200, 201, 200),
+        ("member", 200, 201, 403),
+        ("viewer", 200, 403, 403),
+    ] {
         assert_eq!(status(user, Method::GET, "/v1/stats", Value::Null).await, read, "{user}");
         let memory = json!({"content": "x"});
         assert_eq!(status(user, Method::POST, "/v1/memories", memory).await, write, "{user}");
@@ -189,7 +194,9 @@ async fn the_operator_claim_administers_every_tenant() {
     let claims = json!({"engram_operator": true});
     let operator = town.issuer.token_with("ops", town.house.clock.now().as_second(), claims);
     let ask = |method, path: &'static str, body| town.house.ask_as(&operator, method, path, body);
-    assert!(ask(Method::GET, "/tenants", Value::Null).await.expect(200)["items"].as_array().unwrap().len() >= 2);
+    assert!(
+        ask(Method::GET, "/tenants", Value::Null).await.expect(200)["items"].as_array().unwrap().len() >= 2
+    );
     ask(Method::GET, "/members?tenant=acme", Value::Null).await.expect(200);
     ask(Method::GET, "/members", Value::Null).await.expect_problems(&["tenant"]);
     ask(Method::PATCH, "/tenants/acme", json!({"status": "suspended"})).await.expect(200);
