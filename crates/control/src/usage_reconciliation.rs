@@ -9,7 +9,7 @@
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use tenancy::{NodeHour, UsageSum};
 
 use crate::postgres::{ask, change};
@@ -22,6 +22,8 @@ pub struct ReconciledHour {
     pub hour_start: Timestamp,
     /// Nodes that told of the hour.
     pub nodes: u64,
+    /// When the node that told longest ago did so.
+    pub told_at: Option<Timestamp>,
     /// What they answered.
     pub served: UsageSum,
     /// What of it they know to be in the ledger.
@@ -41,7 +43,7 @@ pub enum Verdict {
     Agrees,
     /// So many events are still on their way; nothing is missing yet.
     Waiting(u64),
-    /// No node has told of the hour.
+    /// No node has told of the hour, or one of them not since it ended.
     Unreported,
     /// So many events, at least one, are on one side only.
     Drift(u64),
@@ -99,19 +101,25 @@ impl ReconciledHour {
         if rolled_up_wrongly > 0 || self.ledger != self.rolled_up {
             return Verdict::Drift(rolled_up_wrongly.max(1));
         }
-        if self.nodes == 0 {
-            return Verdict::Unreported;
-        }
         let (served, sent, ledger) = (self.served.requests, self.sent.requests, self.ledger.requests);
         if self.served == self.sent && self.sent == self.ledger {
             Verdict::Agrees
         } else if sent < served && sent <= ledger && ledger <= served {
             Verdict::Waiting(served - sent)
+        } else if !self.was_told_after_its_end() && sent <= ledger {
+            Verdict::Unreported
         } else {
             let missing = sent.saturating_sub(ledger);
             let unexplained = ledger.saturating_sub(served);
             Verdict::Drift(missing.max(unexplained).max(1))
         }
+    }
+}
+
+impl ReconciledHour {
+    fn was_told_after_its_end(&self) -> bool {
+        let end = self.hour_start.checked_add(1.hour()).unwrap_or(Timestamp::MAX);
+        self.told_at.is_some_and(|told_at| told_at >= end)
     }
 }
 
@@ -133,9 +141,10 @@ mod tests {
     #[test]
     fn an_hour_is_judged_by_all_four_counts() {
         let sum = |requests| UsageSum { requests, ..UsageSum::default() };
-        let check = |nodes, served, sent, ledger, rolled_up, want| {
+        let check = |told_at, served, sent, ledger, rolled_up, want| {
             let hour = ReconciledHour {
-                nodes,
+                nodes: 1,
+                told_at: Some(Timestamp::from_second(told_at).unwrap()),
                 served: sum(served),
                 sent: sum(sent),
                 ledger: sum(ledger),
@@ -144,15 +153,18 @@ mod tests {
             };
             assert_eq!(hour.verdict(), want, "{served} {sent} {ledger} {rolled_up}");
         };
-        check(1, 9, 9, 9, 9, Verdict::Agrees);
-        check(1, 9, 4, 4, 4, Verdict::Waiting(5));
-        check(1, 9, 4, 6, 6, Verdict::Waiting(5)); // committed, and not yet confirmed
-        check(1, 9, 0, 0, 0, Verdict::Waiting(9));
-        check(0, 0, 0, 9, 9, Verdict::Unreported);
-        check(1, 9, 9, 7, 7, Verdict::Drift(2)); // the ledger lost rows
-        check(1, 9, 9, 12, 12, Verdict::Drift(3)); // a node counted less than it sent
-        check(1, 9, 9, 9, 8, Verdict::Drift(1)); // an edit
-        let mut hour = ReconciledHour { nodes: 1, ..ReconciledHour::default() };
+        check(3_600, 9, 9, 9, 9, Verdict::Agrees);
+        check(3_600, 9, 4, 4, 4, Verdict::Waiting(5));
+        check(3_600, 9, 4, 6, 6, Verdict::Waiting(5)); // committed, and not yet confirmed
+        check(3_600, 9, 0, 0, 0, Verdict::Waiting(9));
+        check(3_599, 7, 7, 9, 9, Verdict::Unreported); // told before the hour ended
+        check(3_599, 7, 7, 6, 6, Verdict::Drift(1));
+        check(3_600, 9, 9, 7, 7, Verdict::Drift(2)); // the ledger lost rows
+        check(3_600, 9, 9, 12, 12, Verdict::Drift(3)); // a node counted less than it sent
+        check(3_600, 9, 9, 9, 8, Verdict::Drift(1)); // an edit
+        let mut hour = ReconciledHour { ledger: sum(9), rolled_up: sum(9), ..ReconciledHour::default() };
+        assert_eq!(hour.verdict(), Verdict::Unreported, "nobody told");
+        (hour.served, hour.sent, hour.told_at) = (sum(9), sum(9), Some(Timestamp::MAX));
         hour.served.counters.api_calls = 1;
         assert_eq!(hour.verdict(), Verdict::Drift(1), "the same number of events, other counters");
     }

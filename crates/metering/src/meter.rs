@@ -1,6 +1,6 @@
 //! The meter: records events, knows what is on its way, and says when it is getting too much.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use control::UsageDay;
+use control::{UsageDay, UsageHour};
+use jiff::civil::Date;
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
-use tenancy::{Counters, NodeHour, TenantId, UsageEvent};
+use tenancy::{Counters, NodeHour, TenantId, UsageEvent, UsageSum};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -185,7 +186,17 @@ impl Meter {
 
     /// The same by UTC day, oldest first.
     pub fn unsent_by_day(&self, tenant: &TenantId) -> Vec<UsageDay> {
-        self.unsent.by_day(tenant)
+        let mut days: BTreeMap<Date, UsageSum> = BTreeMap::new();
+        for hour in self.unsent.by_hour(tenant) {
+            *days.entry(UsageDay::day_of(hour.hour_start)).or_default() += hour.sum;
+        }
+        let day = |(day, UsageSum { requests, counters })| UsageDay { day, requests, counters };
+        days.into_iter().map(day).collect()
+    }
+
+    /// The same by UTC hour, oldest first.
+    pub fn unsent_by_hour(&self, tenant: &TenantId) -> Vec<UsageHour> {
+        self.unsent.by_hour(tenant)
     }
 
     /// The name of this node: it stays with the spool's folder.

@@ -1,14 +1,11 @@
-//! What is on its way: events recorded that the ledger has not confirmed, summed by tenant and day.
+//! What is on its way: events recorded that the ledger has not confirmed, summed by tenant and hour.
 
 use std::collections::{BTreeMap, HashMap};
 
-use control::UsageDay;
+use control::UsageHour;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use parking_lot::Mutex;
 use tenancy::{Counters, TenantId, UsageEvent, UsageSum};
-
-const DAY_MS: i64 = 86_400_000;
 
 /// The sums, shared by requests that add and the flusher that takes away.
 #[derive(Debug, Default)]
@@ -27,17 +24,17 @@ pub(crate) struct Depth {
 /// The sums of one batch.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    sums: HashMap<TenantId, Days>,
+    sums: HashMap<TenantId, Hours>,
     events: u64,
     newest: Option<Timestamp>,
 }
 
-/// Days since 1970 in UTC, and what is waiting of each.
-type Days = BTreeMap<i64, UsageSum>;
+/// First instants of hours, and what is waiting of each.
+type Hours = BTreeMap<Timestamp, UsageSum>;
 
 #[derive(Debug, Default)]
 struct Backlog {
-    tenants: HashMap<TenantId, Days>,
+    tenants: HashMap<TenantId, Hours>,
     events: u64,
     oldest: Option<Timestamp>,
 }
@@ -50,16 +47,16 @@ impl Unsent {
 
     pub(crate) fn subtract(&self, sent: &Tally) {
         let mut backlog = self.backlog.lock();
-        for (tenant, sent_days) in &sent.sums {
-            let Some(days) = backlog.tenants.get_mut(tenant) else { continue };
-            for (day, sent_sum) in sent_days {
-                let Some(sum) = days.get_mut(day) else { continue };
+        for (tenant, sent_hours) in &sent.sums {
+            let Some(hours) = backlog.tenants.get_mut(tenant) else { continue };
+            for (hour, sent_sum) in sent_hours {
+                let Some(sum) = hours.get_mut(hour) else { continue };
                 *sum -= *sent_sum;
                 if sum.requests == 0 {
-                    days.remove(day);
+                    hours.remove(hour);
                 }
             }
-            if days.is_empty() {
+            if hours.is_empty() {
                 backlog.tenants.remove(tenant);
             }
         }
@@ -91,11 +88,10 @@ impl Unsent {
         total
     }
 
-    pub(crate) fn by_day(&self, tenant: &TenantId) -> Vec<UsageDay> {
+    pub(crate) fn by_hour(&self, tenant: &TenantId) -> Vec<UsageHour> {
         let backlog = self.backlog.lock();
-        let days = backlog.tenants.get(tenant).into_iter().flatten();
-        days.map(|(&day, sum)| UsageDay { day: date_of(day), requests: sum.requests, counters: sum.counters })
-            .collect()
+        let hours = backlog.tenants.get(tenant).into_iter().flatten();
+        hours.map(|(&hour_start, &sum)| UsageHour { hour_start, sum }).collect()
     }
 }
 
@@ -103,11 +99,11 @@ impl Backlog {
     fn add(&mut self, event: &UsageEvent) -> u64 {
         self.oldest = self.oldest.or(Some(event.occurred_at));
         self.events += 1;
-        let days = match self.tenants.get_mut(&event.tenant_id) {
-            Some(days) => days,
+        let hours = match self.tenants.get_mut(&event.tenant_id) {
+            Some(hours) => hours,
             None => self.tenants.entry(event.tenant_id.clone()).or_default(),
         };
-        *days.entry(day_number(event)).or_default() += UsageSum::of(event);
+        *hours.entry(event.hour_start()).or_default() += UsageSum::of(event);
         self.events
     }
 }
@@ -116,8 +112,8 @@ impl Tally {
     pub(crate) fn of(events: &[UsageEvent]) -> Self {
         let mut tally = Self::default();
         for event in events {
-            let days = tally.sums.entry(event.tenant_id.clone()).or_default();
-            *days.entry(day_number(event)).or_default() += UsageSum::of(event);
+            let hours = tally.sums.entry(event.tenant_id.clone()).or_default();
+            *hours.entry(event.hour_start()).or_default() += UsageSum::of(event);
             tally.events += 1;
             tally.newest = tally.newest.max(Some(event.occurred_at));
         }
@@ -128,12 +124,4 @@ impl Tally {
     pub(crate) fn out_of_order(self) -> Self {
         Self { newest: None, ..self }
     }
-}
-
-fn day_number(event: &UsageEvent) -> i64 {
-    event.occurred_at.as_millisecond().div_euclid(DAY_MS)
-}
-
-fn date_of(day_number: i64) -> Date {
-    UsageDay::day_of(Timestamp::from_millisecond(day_number * DAY_MS).unwrap_or(Timestamp::UNIX_EPOCH))
 }

@@ -35,7 +35,7 @@ WITH raw AS (
     FROM raw FULL JOIN rolled ON raw.tenant_id = rolled.tenant_id AND raw.hour_start = rolled.hour_start
     GROUP BY 1
 ), told AS (
-    SELECT hour_start, count(*) AS nodes, sum(requests)::bigint AS served_requests,
+    SELECT hour_start, count(*) AS nodes, min(reported_at) AS told_at, sum(requests)::bigint AS served_requests,
         sum(api_calls)::bigint AS served_api_calls, sum(search_queries)::bigint AS served_search_queries,
         sum(memories_created)::bigint AS served_memories_created,
         sum(storage_bytes_delta)::bigint AS served_storage_bytes_delta, sum(sent_requests)::bigint AS sent_requests,
@@ -58,7 +58,7 @@ WITH raw AS (
         IS DISTINCT FROM (days.requests, days.api_calls, days.search_queries, days.memories_created,
             days.storage_bytes_delta)
 )
-SELECT coalesce(told.hour_start, both_sides.hour_start) AS hour, told.nodes, told.served_requests,
+SELECT coalesce(told.hour_start, both_sides.hour_start) AS hour, told.nodes, told.told_at, told.served_requests,
     told.served_api_calls, told.served_search_queries, told.served_memories_created,
     told.served_storage_bytes_delta, told.sent_requests, told.sent_api_calls, told.sent_search_queries,
     told.sent_memories_created, told.sent_storage_bytes_delta, both_sides.*, differing.days_differing
@@ -131,6 +131,7 @@ fn hour(row: &Row) -> Answer<ReconciledHour> {
     Ok(ReconciledHour {
         hour_start: row.try_get("hour")?,
         nodes: count(row, "nodes")?,
+        told_at: row.try_get("told_at")?,
         served: side("served")?,
         sent: side("sent")?,
         ledger: side("ledger")?,

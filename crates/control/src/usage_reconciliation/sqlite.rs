@@ -7,7 +7,7 @@ use tenancy::{Counters, NodeHour, UsageSum};
 use super::{ReconciledHour, Reconciliation};
 use crate::ControlError;
 use crate::sqlite::WriteTransaction;
-use crate::sqlite::rows::{signed, timestamp};
+use crate::sqlite::rows::{signed, timestamp, timestamp_or_null};
 use crate::usage_retention;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -35,7 +35,7 @@ WITH raw AS (
     FROM raw FULL JOIN rolled ON raw.tenant_id = rolled.tenant_id AND raw.hour_start = rolled.hour_start
     GROUP BY 1
 ), told AS (
-    SELECT hour_start, count(*) AS nodes, sum(requests) AS served_requests, sum(api_calls) AS served_api_calls,
+    SELECT hour_start, count(*) AS nodes, min(reported_at) AS told_at, sum(requests) AS served_requests, sum(api_calls) AS served_api_calls,
         sum(search_queries) AS served_search_queries, sum(memories_created) AS served_memories_created,
         sum(storage_bytes_delta) AS served_storage_bytes_delta, sum(sent_requests) AS sent_requests,
         sum(sent_api_calls) AS sent_api_calls, sum(sent_search_queries) AS sent_search_queries,
@@ -134,6 +134,7 @@ fn hour(row: &Row<'_>) -> rusqlite::Result<ReconciledHour> {
     Ok(ReconciledHour {
         hour_start: timestamp(row, "hour")?,
         nodes: or_none("nodes")?,
+        told_at: timestamp_or_null(row, "told_at")?,
         served: side("served")?,
         sent: side("sent")?,
         ledger: side("ledger")?,

@@ -204,6 +204,7 @@ async fn hours(plane: &Plane) -> Vec<ReconciledHour> {
 
 async fn an_hour_agrees_when_nodes_and_ledger_do(plane: Plane) {
     assert_eq!(hours(&plane).await, []);
+    plane.clock.advance_ms(HOUR_MS);
     let tenants = [somebody(), somebody()];
     let mut events = Vec::new();
     for tenant in &tenants {
@@ -226,6 +227,9 @@ async fn an_hour_agrees_when_nodes_and_ledger_do(plane: Plane) {
 async fn each_way_to_differ_is_told(plane: Plane) {
     let tenant = somebody();
     let events = record(&plane, &tenant, START_MS, 5).await;
+    plane.control.report_node_hours("node_a", told(&events[..2], &events[..2])).await.unwrap();
+    assert_eq!(hours(&plane).await[0].verdict(), Verdict::Unreported, "told before the hour ended");
+    plane.clock.advance_ms(HOUR_MS);
     let waiting: Vec<_> = events.iter().cloned().chain([event(&tenant, START_MS)]).collect();
     let tell = async |served: &[UsageEvent], sent: &[UsageEvent]| {
         plane.control.report_node_hours("node_a", told(served, sent)).await.unwrap();
