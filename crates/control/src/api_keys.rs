@@ -234,10 +234,12 @@ struct Rehash {
 
 impl NewApiKey {
     fn check(&self) -> Result<(), ControlError> {
-        if self.name.len() <= KEY_NAME_BYTES_MAX {
+        if self.name.len() <= KEY_NAME_BYTES_MAX && !self.name.contains(char::is_control) {
             return Ok(());
         }
-        Err(ControlError::Invalid(format!("a key's name has at most {KEY_NAME_BYTES_MAX} bytes")))
+        Err(ControlError::Invalid(format!(
+            "a key's name has at most {KEY_NAME_BYTES_MAX} bytes and no control characters"
+        )))
     }
 
     fn at(self, now: Timestamp) -> StoredApiKey {

@@ -167,8 +167,11 @@ impl Member {
 
 impl NewMember {
     pub(crate) fn check(&self) -> Result<(), ControlError> {
-        if self.user_id.trim().is_empty() || self.user_id.len() > USER_ID_BYTES_MAX {
-            return Err(ControlError::Invalid(format!("a user's id has 1-{USER_ID_BYTES_MAX} bytes")));
+        let fits = self.user_id.len() <= USER_ID_BYTES_MAX && !self.user_id.contains(char::is_control);
+        if self.user_id.trim().is_empty() || !fits {
+            return Err(ControlError::Invalid(format!(
+                "a user's id has 1-{USER_ID_BYTES_MAX} bytes and no control characters"
+            )));
         }
         check_email(self.email.as_deref())
     }
@@ -182,9 +185,10 @@ impl NewMember {
 /// Fails with [`ControlError::Invalid`] when it cannot be an address.
 pub(crate) fn check_email(email: Option<&str>) -> Result<(), ControlError> {
     let Some(email) = email else { return Ok(()) };
+    let odd = |c: char| c.is_whitespace() || c.is_control();
     let parts = email.split_once('@');
     let plausible = parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
-    if plausible && email.len() <= EMAIL_BYTES_MAX && !email.contains(char::is_whitespace) {
+    if plausible && email.len() <= EMAIL_BYTES_MAX && !email.contains(odd) {
         return Ok(());
     }
     Err(ControlError::Invalid(format!(

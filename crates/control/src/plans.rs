@@ -116,11 +116,15 @@ impl Control {
 impl Plan {
     fn check(&self) -> Result<(), ControlError> {
         let length = self.name.as_str().trim().len();
-        if (1..=PLAN_NAME_LENGTH_MAX).contains(&length) && !self.name.as_str().starts_with(OWN_PLAN_PREFIX) {
+        let plain = !self.name.as_str().contains(char::is_control);
+        if (1..=PLAN_NAME_LENGTH_MAX).contains(&length)
+            && plain
+            && !self.name.as_str().starts_with(OWN_PLAN_PREFIX)
+        {
             return Ok(());
         }
         Err(ControlError::Invalid(format!(
-            "a plan's name has 1-{PLAN_NAME_LENGTH_MAX} characters and does not start with {OWN_PLAN_PREFIX:?}"
+            "a plan's name has 1-{PLAN_NAME_LENGTH_MAX} printable characters and does not start with {OWN_PLAN_PREFIX:?}"
         )))
     }
 

@@ -7,6 +7,7 @@
 mod connect;
 mod follow;
 mod outage;
+mod owed;
 mod rows;
 mod schema;
 mod transaction;
@@ -35,9 +36,10 @@ pub(crate) use transaction::WriteTransaction;
 
 use follow::Follower;
 use outage::Outage;
+use owed::Owed;
 
 /// The longest a look-up may take, connecting included.
-pub(crate) const READ_MAX: Duration = Duration::from_secs(5);
+pub(crate) const READ_MAX: Duration = Duration::from_secs(3);
 /// The longest a change may take. A batch of usage events is the longest of them.
 pub(crate) const WRITE_MAX: Duration = Duration::from_secs(30);
 
@@ -46,6 +48,7 @@ pub(crate) struct Database {
     clock: SharedClock,
     feed: Arc<Feed>,
     outage: Arc<Outage>,
+    owed: Arc<Owed>,
     /// Names this process among those that change the same database.
     origin: uuid::Uuid,
     following: JoinHandle<()>,
@@ -61,17 +64,18 @@ impl Database {
     ) -> Result<Self, ControlError> {
         schema::migrate(&options, environment, migrate).await?;
         let pool = connect::pool(&options)?;
-        let outage = Arc::new(Outage::default());
+        let (outage, owed) = (Arc::new(Outage::default()), Arc::new(Owed::default()));
         let origin = uuid::Uuid::from_bytes(stdx::random::bytes());
         let follower = Follower {
             pool: pool.clone(),
             options,
             outage: Arc::clone(&outage),
+            owed: Arc::clone(&owed),
             feed: Arc::clone(&feed),
             origin,
         };
         let following = follower.start().await?;
-        Ok(Self { pool, clock, feed, outage, origin, following })
+        Ok(Self { pool, clock, feed, outage, owed, origin, following })
     }
 
     /// Room for one question or change; see [`ask`] and [`change`].
@@ -93,9 +97,16 @@ impl Database {
 
     /// Commits, and tells followers.
     pub(crate) async fn commit(&self, transaction: WriteTransaction<'_>) -> Answer<()> {
-        let changes = transaction.commit(self.origin).await?;
-        self.feed.publish(changes);
+        let changes = transaction.commit(self.origin, &self.owed).await?;
+        self.owed.settle(changes, &self.feed);
         Ok(())
+    }
+}
+
+/// What cut one connection has likely cut the others too, and one whose answer is late is busy with it still.
+fn drop_connections_after(pool: &Pool, trouble: &Trouble) {
+    if trouble.is_lost_connection() || matches!(trouble, Trouble::Late) {
+        pool.retain(|_, _| false);
     }
 }
 
@@ -113,19 +124,18 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Waits for a try. `Continue`: its connection was dead before anything was done, so another is due.
+    /// Waits for a try. `Continue`: nothing was done, and another try may do it.
     pub(crate) async fn settle<T>(
         &mut self,
         work: impl Future<Output = Answer<T>>,
     ) -> ControlFlow<Result<T, ControlError>> {
         self.tries += 1;
         let answer = tokio::time::timeout_at(self.deadline, work).await.unwrap_or(Err(Trouble::Late));
+        if let Err(trouble) = &answer {
+            drop_connections_after(&self.database.pool, trouble);
+        }
         match answer {
-            Err(trouble) if self.tries == 1 && trouble.is_lost_before_commit() => {
-                // What cut one connection has likely cut the others too.
-                self.database.pool.retain(|_, _| false);
-                ControlFlow::Continue(())
-            }
+            Err(trouble) if self.tries == 1 && trouble.may_be_tried_again() => ControlFlow::Continue(()),
             answer => ControlFlow::Break(self.database.outage.judge(answer)),
         }
     }

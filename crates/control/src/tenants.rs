@@ -145,9 +145,10 @@ impl Control {
 
 impl NewTenant {
     fn check(&self) -> Result<(), ControlError> {
-        if self.name.trim().is_empty() || self.name.len() > TENANT_NAME_BYTES_MAX {
+        let fits = self.name.len() <= TENANT_NAME_BYTES_MAX && !self.name.contains(char::is_control);
+        if self.name.trim().is_empty() || !fits {
             return Err(ControlError::Invalid(format!(
-                "a tenant's name has 1-{TENANT_NAME_BYTES_MAX} bytes"
+                "a tenant's name has 1-{TENANT_NAME_BYTES_MAX} bytes and no control characters"
             )));
         }
         Ok(())

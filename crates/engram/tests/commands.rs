@@ -173,6 +173,19 @@ async fn a_url_and_a_key_lead_to_the_same_service() {
     assert!(output.status.success(), "{}", stderr(&output));
     let found: Value = serde_json::from_slice(&run(&["search", "network"]).stdout).unwrap();
     assert_eq!(found["items"][0]["memory"]["content"], "over the network");
+    let operator = folder.json(&["key", "create", "--operator"]);
+    let as_operator = |args: &[&str]| {
+        let at = ["--url", &service.url, "--api-key", operator["key"].as_str().unwrap(), "--json"];
+        let output = engram(args.iter().chain(&at)).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    as_operator(&["tenant", "create", "acme"]);
+    as_operator(&["member", "add", "anna", "--tenant", "acme", "--role", "owner"]);
+    as_operator(&["plan", "set", "--tenant", "acme", "--limit", "memories=1"]);
+    as_operator(&["tenant", "suspend", "acme"]);
+    assert_eq!(as_operator(&["member", "list", "--tenant", "acme"])["items"][0]["user_id"], "anna");
+    assert_eq!(as_operator(&["tenant", "delete", "acme"])["deletion"]["status"], "finished");
     // A tenant's key manages no tenants.
     let refused = run(&["tenant", "list"]);
     assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));

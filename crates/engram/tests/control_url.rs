@@ -39,7 +39,7 @@ async fn two_data_folders_share_the_tenants_of_one_database() {
     assert_ne!(add(&service).await, 401, "the key holds there too");
     drop(service);
 
-    let output = engram(["serve", "--env", "staging", "--json-ready"])
+    let output = engram(["serve", "--env", "staging", "--listen", "127.0.0.1:0"])
         .args(more)
         .arg("--data-dir")
         .arg(Folder::new().path())

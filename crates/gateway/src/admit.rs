@@ -18,6 +18,8 @@ use crate::follow::Follower;
 use crate::jwt::Issuer;
 use crate::last_use::LastUses;
 use crate::membership::MEMBERS_MAX;
+use crate::pass::Admitted;
+use crate::quota::Calls;
 use crate::rate::{RateLimits, RateState};
 use crate::rehash::Rehashes;
 use crate::remembered::Remembered;
@@ -55,6 +57,8 @@ pub enum Enforcement {
 pub struct GatewayOptions {
     /// What is done when a tenant asks for more than its plan's rate.
     pub rate_limits: Enforcement,
+    /// What is done when a tenant's plan allows no more of something.
+    pub quotas: Enforcement,
     /// The tenant of local callers that name none.
     pub local_tenant: Slug,
     /// Where tenants have hosts of their own, `<slug>.<domain>`; nowhere when `None`.
@@ -83,6 +87,7 @@ pub struct Gateway {
     pub(crate) rates: RateLimits,
     pub(crate) addresses: AddressLimits,
     pub(crate) at_work: AtWork,
+    pub(crate) calls: Calls,
     pub(crate) rehashes: Rehashes,
     pub(crate) last_uses: LastUses,
     pub(crate) follower: Follower,
@@ -122,6 +127,7 @@ impl Gateway {
             rates: RateLimits::default(),
             addresses,
             at_work: AtWork::default(),
+            calls: Calls::default(),
             rehashes: Rehashes::default(),
             last_uses: LastUses::default(),
             follower,
@@ -210,6 +216,7 @@ impl Gateway {
                 sweeping.rates.sweep();
                 sweeping.addresses.sweep();
                 sweeping.at_work.sweep();
+                sweeping.calls.sweep(sweeping.clock.now_ms());
             }
         };
         let refreshing = Arc::clone(self);
@@ -233,29 +240,24 @@ impl Gateway {
         let principal = self.authenticate(credentials).await?;
         let (principal, seat) = self.seat_of(principal, credentials, operation).await?;
         let tenant = &seat.value;
+        let outsider = principal.is_operator() && principal != Principal::Local;
+        let rate_limits = if outsider { Enforcement::Off } else { self.options.rate_limits };
         let admitted = tenant
             .require_open_to(&principal)
             .and_then(|()| require_scope(&principal, operation))
             .and_then(|()| tenant.enter(self.options.at_work_per_tenant_max))
-            .and_then(|place| {
-                Ok((place, tenant.take(operation.rate_class(), self.rate_limits_for(&principal))?))
+            .and_then(|place| Ok((place, tenant.take(operation.rate_class(), rate_limits)?)))
+            .and_then(|(place, rate)| {
+                let limit = tenant.limits.api_calls_per_day;
+                let call = if outsider { None } else { self.reserve_call(&tenant.calls, limit, operation)? };
+                Ok(Admitted { place, rate, call })
             });
         let pass = Pass::new(self, *request, Arc::clone(&seat), principal, operation);
         match admitted {
-            Ok((place, rate)) => Ok(pass.admitted(place, rate)),
+            Ok(admitted) => Ok(pass.admitted(admitted)),
             Err(refusal) => {
                 pass.settle(refusal.status(), Work::default(), None);
                 Err(refusal)
-            }
-        }
-    }
-
-    /// Whoever runs the service does not draw from a tenant's buckets.
-    fn rate_limits_for(&self, principal: &Principal) -> Enforcement {
-        match principal {
-            Principal::OperatorKey { .. } | Principal::User(_) => Enforcement::Off,
-            Principal::TenantKey { .. } | Principal::Local | Principal::Member { .. } => {
-                self.options.rate_limits
             }
         }
     }
@@ -274,6 +276,7 @@ impl Default for GatewayOptions {
         let local_tenant = Slug::parse("default").expect("`default` is a DNS label");
         Self {
             rate_limits: Enforcement::Enforce,
+            quotas: Enforcement::Enforce,
             local_tenant,
             domain: None,
             jwt: None,

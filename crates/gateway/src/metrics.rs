@@ -7,6 +7,10 @@ use crate::{AuthFailure, Refusal};
 
 const AUTH_FAILURES: &str = "engram_auth_failures_total";
 const RATE_LIMITED: &str = "engram_rate_limited_total";
+const QUOTA_EXCEEDED: &str = "engram_quota_exceeded_total";
+/// Everything that has a quota.
+const QUOTAS: &[&str] = &["memories", "workspaces", "storage_bytes", API_CALLS_PER_DAY];
+pub(crate) const API_CALLS_PER_DAY: &str = "api_calls_per_day";
 const REFUSED: &str = "engram_refused_total";
 const JWKS_REFRESHES: &str = "engram_jwks_refreshes_total";
 const JWKS_AGE: &str = "engram_jwks_age_seconds";
@@ -48,6 +52,14 @@ pub fn describe() {
         counter!(RATE_LIMITED, "class" => class.name()).increment(0);
     }
     counter!(RATE_LIMITED, "class" => ADDRESS).increment(0);
+    describe_counter!(
+        QUOTA_EXCEEDED,
+        Unit::Count,
+        "Requests beyond a tenant's quota, refused or only measured"
+    );
+    for metric in QUOTAS {
+        counter!(QUOTA_EXCEEDED, "metric" => *metric).increment(0);
+    }
     for code in CODES {
         counter!(REFUSED, "code" => *code).increment(0);
     }
@@ -55,6 +67,9 @@ pub fn describe() {
 
 pub(crate) fn refused(refusal: &Refusal) {
     counter!(REFUSED, "code" => refusal.code()).increment(1);
+    if let Refusal::QuotaExceeded { metric, .. } = refusal {
+        quota_exceeded(metric);
+    }
     let reason = match refusal {
         Refusal::Unauthenticated { reason } => *reason,
         Refusal::ConflictingCredentials => AuthFailure::Conflicting,
@@ -76,6 +91,11 @@ pub(crate) fn refused(refusal: &Refusal) {
 
 pub(crate) fn rate_limited(class: &'static str) {
     counter!(RATE_LIMITED, "class" => class).increment(1);
+}
+
+/// Counts a request beyond a quota, for quotas that are found out after admission.
+pub fn quota_exceeded(metric: &'static str) {
+    counter!(QUOTA_EXCEEDED, "metric" => metric).increment(1);
 }
 
 pub(crate) fn jwks_refreshed(ok: bool) {

@@ -7,6 +7,7 @@ use metering::Meter;
 use stdx::clock::SharedClock;
 use tenancy::{Counters, Limits, Operation, RequestId, Scopes, Slug, Tenant, TenantId, UsageEvent, Work};
 
+use crate::quota::Reserved;
 use crate::rate::RateState;
 use crate::remembered::Entry;
 use crate::seat::{Place, Seat};
@@ -25,6 +26,7 @@ pub struct Pass {
     rate: RateState,
     /// Held until the request ends.
     place: Option<Place>,
+    call: Option<Reserved>,
     meter: Arc<Meter>,
     clock: SharedClock,
     settled: Settled,
@@ -35,6 +37,13 @@ pub struct Pass {
 pub struct OperatorPass {
     principal: Principal,
     peer: Peer,
+}
+
+/// What an admitted request holds.
+pub(crate) struct Admitted {
+    pub(crate) place: Place,
+    pub(crate) rate: RateState,
+    pub(crate) call: Option<Reserved>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,16 +67,17 @@ impl Pass {
             operation,
             rate: RateState::default(),
             place: None,
+            call: None,
             meter: Arc::clone(&gateway.meter),
             clock: Arc::clone(&gateway.clock),
             settled: Settled::Not,
         }
     }
 
-    pub(crate) fn admitted(self, place: Place, rate: RateState) -> Self {
-        let mut pass = self;
-        (pass.place, pass.rate) = (Some(place), rate);
-        pass
+    pub(crate) fn admitted(mut self, admitted: Admitted) -> Self {
+        let Admitted { place, rate, call } = admitted;
+        (self.place, self.rate, self.call) = (Some(place), rate, call);
+        self
     }
 
     /// The request's id.
@@ -122,8 +132,22 @@ impl Pass {
         self.record(status, work, workspace);
     }
 
+    /// What the tenant is charged. Whoever runs the service works on a tenant's account, not on its bill.
+    fn counters(&self, status: u16, work: Work) -> Counters {
+        if self.principal.is_operator() && self.principal != Principal::Local {
+            return Counters::default();
+        }
+        charge(self.operation, status, work)
+    }
+
     fn record(&mut self, status: u16, work: Work, workspace: Option<&str>) {
         self.settled = Settled::Yes;
+        let counters = self.counters(status, work);
+        if counters.api_calls == 0
+            && let Some(call) = self.call.take()
+        {
+            call.give_back();
+        }
         // A disk that refuses is the meter's to tell; the request has been served.
         let _ = self.meter.record(&UsageEvent {
             request_id: self.request_id,
@@ -131,11 +155,7 @@ impl Pass {
             workspace: workspace.map(str::to_owned),
             route: self.operation.name().to_owned(),
             status,
-            counters: match self.principal.is_operator() && self.principal != Principal::Local {
-                // Whoever runs the service works on a tenant's account, not on its bill.
-                true => Counters::default(),
-                false => charge(self.operation, status, work),
-            },
+            counters,
             occurred_at: self.clock.now(),
         });
     }

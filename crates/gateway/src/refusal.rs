@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tenancy::Scope;
 
-use crate::RateState;
+use crate::{RateState, metrics};
 
 /// Why no pass was given. [`code`](Self::code) is stable; the display text says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +75,7 @@ pub enum Refusal {
         rate: RateState,
     },
     /// The plan allows no more: 402.
-    #[error("the plan's limit of {limit} for {metric} is reached; delete something or change the plan")]
+    #[error("the plan's limit of {limit} for {metric} is reached; {}", quota_advice(.metric))]
     QuotaExceeded {
         /// What is limited, such as `memories`.
         metric: &'static str,
@@ -377,6 +377,13 @@ impl AuthFailure {
 impl From<AuthFailure> for Refusal {
     fn from(reason: AuthFailure) -> Self {
         Self::Unauthenticated { reason }
+    }
+}
+
+fn quota_advice(metric: &str) -> &'static str {
+    match metric {
+        metrics::API_CALLS_PER_DAY => "it starts anew at 00:00 UTC; ask for a larger plan if it is too small",
+        _ => "delete something, or ask for a larger plan",
     }
 }
 

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tenancy::{Limits, Operation, RateClass, Scope, Slug, Tenant, TenantId, TenantStatus};
 
 use crate::jwt::User;
+use crate::quota::CallsToday;
 use crate::rate::{Buckets, RateState, TooEarly};
 use crate::refusal::AuthFailure;
 use crate::remembered::Entry;
@@ -27,6 +28,8 @@ pub(crate) struct Seat {
     buckets: [Option<Arc<Buckets>>; 3],
     /// Requests at work; shared with the seat this one replaces.
     at_work: Arc<AtomicUsize>,
+    /// Shared with the seat this one replaces.
+    pub(crate) calls: Arc<CallsToday>,
 }
 
 /// A request at work in a tenant; dropping it makes room for another.
@@ -174,6 +177,9 @@ impl Gateway {
     async fn seat(&self, id: &TenantId) -> Result<Option<Arc<Entry<Seat>>>, Refusal> {
         let read = || async {
             let found = self.control.tenant_with_limits(id).await?;
+            if let Some(found) = &found {
+                self.learn_calls(found).await;
+            }
             Ok(found.map(|found| self.seat_from(found)))
         };
         self.seats.get(id, self.clock.now_ms(), || self.control.announced(), read).await.map_err(unavailable)
@@ -198,7 +204,8 @@ impl Gateway {
             RateClass::ALL.map(|class| limits.rates.of(class).map(|limit| self.rates.buckets(class, limit)));
         // A seat that is read anew goes on counting where the old one stood.
         let at_work = self.at_work.of(&tenant.id);
-        Seat { tenant, limits, buckets, at_work }
+        let calls = self.calls.of(&tenant.id);
+        Seat { tenant, limits, buckets, at_work, calls }
     }
 }
 

@@ -11,6 +11,7 @@ mod get_memory;
 mod list_memories;
 mod list_workspaces;
 mod memory_history;
+mod quota;
 mod revert_memory;
 mod search;
 mod shape;

@@ -11,6 +11,7 @@ mod members;
 mod memories;
 mod openapi;
 mod plans;
+mod protected_resource;
 mod router;
 mod search;
 mod service;
@@ -21,3 +22,5 @@ mod workspaces;
 
 pub use openapi::document;
 pub use router::{metrics_router, router};
+
+pub(crate) use protected_resource::challenge;

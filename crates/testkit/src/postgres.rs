@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +11,21 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// Read last, so that it wins.
+const SETTINGS: &str = "postgresql.auto.conf";
+/// A small server that several tests can afford. Whoever connects says who they are at once: a server that is told to
+/// stop waits for those who do not.
+const MODEST: &str = "listen_addresses='127.0.0.1'
+unix_socket_directories=''
+fsync=off
+max_connections=60
+shared_buffers=32MB
+authentication_timeout=3s
+";
+const PASSWORDS_OVER_TLS: &str = "host all postgres 127.0.0.1/32 trust
+hostssl all all 127.0.0.1/32 scram-sha-256
+";
 
 /// A running server; stopped when dropped, and when the process that started it dies.
 #[derive(Debug)]
@@ -35,10 +51,31 @@ impl Server {
     /// # Panics
     /// When PostgreSQL is not installed (`scripts/install-test-needs` does) or does not start.
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("engram-postgres-").tempdir().expect("a folder");
-        let mut server = Self { folder, programs: programs(), port: free_port(), running: None };
-        server.initialise();
+        let mut server = Self::initialised();
         server.run();
+        server
+    }
+
+    /// The same, with TLS: everybody but `postgres` comes encrypted and with a password. Certificate and key are PEM.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed or does not start.
+    pub fn start_with_tls(certificate: &str, key: &str) -> Self {
+        let mut server = Self::initialised();
+        server.keep("server.crt", certificate);
+        server.keep("server.key", key);
+        server.keep("pg_hba.conf", PASSWORDS_OVER_TLS);
+        let mut settings = fs::read_to_string(server.data().join(SETTINGS)).expect("the settings");
+        settings.push_str("ssl=on\n");
+        server.keep(SETTINGS, &settings);
+        server.run();
+        server
+    }
+
+    fn initialised() -> Self {
+        let folder = tempfile::Builder::new().prefix("engram-postgres-").tempdir().expect("a folder");
+        let server = Self { folder, programs: programs(), port: free_port(), running: None };
+        server.initialise();
         server
     }
 
@@ -75,6 +112,7 @@ impl Server {
 
     /// Stops the server, and waits until it is gone.
     pub fn stop(&mut self, how: Stop) {
+        self.thaw();
         let Some(mut child) = self.running.take() else { return };
         let signal = match how {
             Stop::Fast => "INT",
@@ -82,6 +120,25 @@ impl Server {
         };
         let _ = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
         let _ = child.wait();
+    }
+
+    /// Makes the server hang: the system takes connections for it, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal_all("STOP");
+    }
+
+    /// Lets a server that hangs go on.
+    pub fn thaw(&self) {
+        self.signal_all("CONT");
+    }
+
+    fn signal_all(&self, signal: &str) {
+        let Some(child) = &self.running else { return };
+        let (server, sessions) = (child.id().to_string(), format!("/proc/{0}/task/{0}/children", child.id()));
+        // The server first, so that it starts no session meanwhile.
+        let _ = Command::new("kill").args(["-s", signal, &server]).status();
+        let sessions = fs::read_to_string(sessions).unwrap_or_default();
+        let _ = Command::new("kill").args(["-s", signal]).args(sessions.split_whitespace()).output();
     }
 
     /// Starts the server again, on the same port and with the same data.
@@ -118,12 +175,15 @@ impl Server {
         initdb.arg("-D").arg(self.data());
         initdb.args(["-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]);
         succeed(&mut initdb);
-        let settings = format!(
-            "listen_addresses='127.0.0.1'\nport={}\nunix_socket_directories=''\nfsync=off\nmax_connections=60\nshared_buffers=32MB\n",
-            self.port
-        );
-        let file = self.data().join("postgresql.auto.conf");
-        fs::write(&file, settings).expect("the settings");
+        self.keep(SETTINGS, &format!("port={}\n{MODEST}", self.port));
+    }
+
+    /// Writes a file of the cluster, as its owner's.
+    fn keep(&self, name: &str, text: &str) {
+        let file = self.data().join(name);
+        fs::write(&file, text).expect("a file of the cluster");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a file of one's own");
+        open_to_nobody(&file);
     }
 
     fn data(&self) -> PathBuf {
@@ -168,9 +228,9 @@ fn as_nobody(options: &[&str], program: &Path) -> Command {
     command
 }
 
-fn open_to_nobody(folder: &Path) {
+fn open_to_nobody(path: &Path) {
     if is_root() {
-        succeed(Command::new("chown").arg("nobody:nogroup").arg(folder));
+        succeed(Command::new("chown").arg("nobody:nogroup").arg(path));
     }
 }
 

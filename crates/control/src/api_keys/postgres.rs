@@ -24,6 +24,9 @@ pub(super) async fn rotate(
     old_expires_at: Timestamp,
     by: &Actor,
 ) -> Answer<ApiKey> {
+    if let KeyOwner::Tenant(tenant) = &new.owner {
+        tenants::postgres::hold(deed, tenant).await?;
+    }
     let old = locked(deed, id).await?;
     let until = old.overlap(&new.owner, old_expires_at, deed.now())?;
     require_owner(deed, &new.owner).await?;

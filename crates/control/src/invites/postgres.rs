@@ -79,6 +79,8 @@ pub(super) async fn accept(
     guest: Guest,
     by: &Actor,
 ) -> Answer<Member> {
+    let unlocked = by_token(deed.tx(), token_hash).await?.ok_or_else(|| unknown(OF_TOKEN))?;
+    tenants::postgres::hold(deed, &unlocked.tenant_id).await?;
     // Locked: of two who show the token at once, the second finds it accepted.
     let lock = deed.tx().prepare_cached("SELECT * FROM invites WHERE token_hash = $1 FOR UPDATE").await?;
     let found = deed.tx().query_opt(&lock, &[&token_hash.as_slice()]).await?;

@@ -25,6 +25,9 @@ const CONNECTIONS_MAX: usize = 8;
 const CONNECTION_WAIT: Duration = Duration::from_secs(3);
 /// Longest wait for the server to take a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Longest wait for a connection of one's own; a server that was scaled to zero wakes up in the meantime.
+const DIRECT_WAIT: Duration = Duration::from_secs(10);
+const HANGS: &str = "PostgreSQL takes connections but does not answer";
 /// After this much silence the system asks whether the other end is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// Data that nobody acknowledges for this long ends the connection.
@@ -81,7 +84,9 @@ pub(super) fn pool(options: &PostgresOptions) -> Result<Pool, ControlError> {
 /// A connection of one's own, past the pooler.
 pub(super) async fn direct(options: &PostgresOptions) -> Result<Client, ControlError> {
     let Target { config, root_certificates } = target(options.direct())?;
-    let connected = config.connect(tls(root_certificates)?).await;
+    // The driver's own limit ends when the socket is open.
+    let connected = tokio::time::timeout(DIRECT_WAIT, config.connect(tls(root_certificates)?)).await;
+    let connected = connected.map_err(|_| ControlError::Unavailable(HANGS.to_owned()))?;
     let (client, connection) = connected.map_err(|error| ControlError::Unavailable(told(&error)))?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {

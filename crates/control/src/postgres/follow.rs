@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Row;
 
 use super::outage::Outage;
-use super::{Answer, PostgresOptions, connect, parsed};
+use super::owed::{Found, Numbered, Owed};
+use super::{Answer, PostgresOptions, Trouble, connect, drop_connections_after, parsed};
 use crate::changes::Feed;
 use crate::{Change, ControlError};
 
@@ -37,6 +38,7 @@ pub(super) struct Follower {
     pub(super) pool: Pool,
     pub(super) options: PostgresOptions,
     pub(super) outage: Arc<Outage>,
+    pub(super) owed: Arc<Owed>,
     pub(super) feed: Arc<Feed>,
     pub(super) origin: uuid::Uuid,
 }
@@ -56,11 +58,10 @@ impl Follower {
             let pause = if self.outage.is_away() { PROBE_EVERY } else { LOOK_EVERY };
             tokio::select! {
                 () = heard.notified() => {}
-                () = self.outage.noticed.notified() => tokio::time::sleep(PROBE_EVERY).await,
+                () = self.outage.noticed.notified() => {}
                 () = tokio::time::sleep(pause) => {}
             }
-            let look = tokio::time::timeout(LOOK_MAX, self.look(seen)).await;
-            match look.unwrap_or(Err(super::Trouble::Late)) {
+            match self.look_twice(seen).await {
                 Ok(newest) => {
                     seen = newest;
                     // After the changes are told: whoever is let through again finds them told.
@@ -75,6 +76,18 @@ impl Follower {
                 self.pool.retain(|_, metrics| metrics.last_used() < IDLE_MAX);
                 let _ = tokio::time::timeout(LOOK_MAX, self.forget_old()).await;
             }
+        }
+    }
+
+    /// A look whose connection turns out to be dead says nothing of the server: the second one does.
+    async fn look_twice(&self, seen: i64) -> Answer<i64> {
+        let look = async || {
+            let look = tokio::time::timeout(LOOK_MAX, self.look(seen)).await.unwrap_or(Err(Trouble::Late));
+            look.inspect_err(|trouble| drop_connections_after(&self.pool, trouble))
+        };
+        match look().await {
+            Err(trouble) if trouble.may_be_tried_again() => look().await,
+            answer => answer,
         }
     }
 
@@ -93,17 +106,22 @@ impl Follower {
         let whole = i64::try_from(rows.len()).is_ok_and(|read| seen + read == last);
         if newest < seen || last < newest || !whole {
             // A restored database, too many at once, or older than what is kept.
-            self.feed.publish(vec![Change::Everything]);
+            self.owed.settle_all(newest, &self.feed);
             return Ok(newest);
         }
-        let mut changes = Vec::new();
-        for row in rows {
-            if row.try_get::<_, uuid::Uuid>("origin")? != self.origin {
-                changes.push(change(&row)?);
-            }
-        }
-        self.feed.publish(changes);
+        let found = rows.iter().map(|row| self.found(row)).collect::<Answer<_>>()?;
+        self.owed.settle_found(found, last, &self.feed);
         Ok(last)
+    }
+
+    fn found(&self, row: &Row) -> Answer<Found> {
+        // One that cannot be read must not stop the others.
+        let change = change(row).unwrap_or(Change::Everything);
+        Ok(if row.try_get::<_, uuid::Uuid>("origin")? == self.origin {
+            Found::Own((row.try_get("revision")?, change))
+        } else {
+            Found::Foreign(change)
+        })
     }
 
     async fn newest(&self) -> Answer<i64> {
@@ -121,8 +139,12 @@ impl Follower {
     }
 }
 
-/// Gives changes their numbers, in the transaction that makes them; returns the last one.
-pub(super) async fn number(tx: &Transaction<'_>, changes: &[Change], origin: uuid::Uuid) -> Answer<i64> {
+/// Gives changes their numbers, in the transaction that makes them.
+pub(super) async fn number(
+    tx: &Transaction<'_>,
+    changes: Vec<Change>,
+    origin: uuid::Uuid,
+) -> Answer<Vec<Numbered>> {
     let count = i64::try_from(changes.len()).unwrap_or(i64::MAX);
     let statement =
         tx.prepare_cached("UPDATE change_counter SET revision = revision + $1 RETURNING revision").await?;
@@ -132,11 +154,12 @@ pub(super) async fn number(tx: &Transaction<'_>, changes: &[Change], origin: uui
             "INSERT INTO changes (revision, origin, kind, tenant_id, name) VALUES ($1, $2, $3, $4, $5)",
         )
         .await?;
-    for (revision, change) in (last - count + 1..).zip(changes) {
+    let numbered: Vec<Numbered> = (last - count + 1..).zip(changes).collect();
+    for (revision, change) in &numbered {
         let (kind, tenant, name) = columns(change);
-        tx.execute(&statement, &[&revision, &origin, &kind, &tenant, &name]).await?;
+        tx.execute(&statement, &[revision, &origin, &kind, &tenant, &name]).await?;
     }
-    Ok(last)
+    Ok(numbered)
 }
 
 fn columns(change: &Change) -> (&'static str, Option<&str>, &str) {

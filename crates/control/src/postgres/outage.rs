@@ -76,15 +76,21 @@ impl Trouble {
         }
     }
 
-    /// Whether nothing can have been done yet.
-    pub(super) fn is_lost_before_commit(&self) -> bool {
-        !matches!(self, Self::AtCommit(_)) && self.is_lost_connection()
+    /// Whether nothing was done, and another try may do it: the connection was dead, or the server has undone the
+    /// transaction because two waited for each other.
+    pub(super) fn may_be_tried_again(&self) -> bool {
+        match self {
+            Self::Sql(error) => is_lost(error) || is_undone(error),
+            Self::Pool(_) => self.is_lost_connection(),
+            Self::Refused(_) | Self::AtCommit(_) | Self::Late => false,
+        }
     }
 
+    /// Whether the server is away, and not just one connection that has had its last word with COMMIT.
     fn is_outage(&self) -> bool {
         match self {
-            Self::Refused(_) => false,
-            Self::Sql(_) | Self::AtCommit(_) => self.is_lost_connection(),
+            Self::Refused(_) | Self::AtCommit(_) => false,
+            Self::Sql(_) => self.is_lost_connection(),
             Self::Pool(_) | Self::Late => true,
         }
     }
@@ -92,7 +98,10 @@ impl Trouble {
 
 /// Whether the connection is gone, or the server is going.
 fn is_lost(error: &tokio_postgres::Error) -> bool {
-    let Some(state) = error.code() else { return true };
+    let Some(state) = error.code() else {
+        let cause = std::error::Error::source(error);
+        return error.is_closed() || cause.is_some_and(|cause| cause.is::<std::io::Error>());
+    };
     state.code().starts_with("08")
         || [
             SqlState::ADMIN_SHUTDOWN,
@@ -102,6 +111,19 @@ fn is_lost(error: &tokio_postgres::Error) -> bool {
             SqlState::IDLE_SESSION_TIMEOUT,
         ]
         .contains(state)
+}
+
+fn is_undone(error: &tokio_postgres::Error) -> bool {
+    [SqlState::T_R_DEADLOCK_DETECTED, SqlState::T_R_SERIALIZATION_FAILURE]
+        .iter()
+        .any(|s| error.code() == Some(s))
+}
+
+/// Whether a text holds the one character that PostgreSQL cannot store.
+fn is_text_with_nul(error: &tokio_postgres::Error) -> bool {
+    [SqlState::CHARACTER_NOT_IN_REPERTOIRE, SqlState::UNTRANSLATABLE_CHARACTER]
+        .iter()
+        .any(|s| error.code() == Some(s))
 }
 
 impl std::fmt::Display for Trouble {
@@ -119,6 +141,10 @@ impl std::fmt::Display for Trouble {
 /// An error of the driver and what is behind it; the driver's own text says only where.
 pub(super) fn told(error: &tokio_postgres::Error) -> String {
     match std::error::Error::source(error) {
+        // Hosted databases have certificates that systems know; those of one's own often do not.
+        Some(source) if source.is::<std::io::Error>() && source.to_string().contains("peer certificate") => {
+            format!("{error}: {source}; name the certificate that signed it with sslrootcert=FILE in the URL")
+        }
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     }
@@ -146,6 +172,9 @@ impl From<Trouble> for ControlError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Refused(error) => error,
+            Trouble::Sql(error) if is_text_with_nul(&error) => {
+                Self::Invalid("a text must not hold the character NUL".to_owned())
+            }
             trouble @ (Trouble::Sql(_) | Trouble::AtCommit(_) | Trouble::Pool(_) | Trouble::Late) => {
                 Self::Unavailable(trouble.to_string())
             }

@@ -1,5 +1,7 @@
 //! The schema in PostgreSQL: set up, brought up to date under a lock, stamped with its environment.
 
+use std::time::Duration;
+
 use tenancy::Environment;
 use tokio_postgres::Client;
 
@@ -13,6 +15,10 @@ mod embedded {
 
 /// Held while the schema is looked at or changed; "EngC" as a number.
 const LOCK: i64 = 0x456E_6743;
+/// Longest wait for another process that migrates.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
+const LOCK_HELD: &str =
+    "another process has been migrating it for a minute; look at pg_locks if it should not";
 
 /// What to do with a schema that is older than this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,9 +63,15 @@ pub(crate) async fn migrate(
     environment: Environment,
     migrate: Migrate,
 ) -> Result<Migrated, ControlError> {
+    // The lock of a transaction, held by a connection of its own: a pooler that hands connections on between
+    // transactions would keep the lock of a session, and nobody would ever get it again.
+    let mut holder = connect::direct(options).await?;
+    let lock = holder.transaction().await.map_err(unavailable)?;
+    let locked = lock.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]);
+    let locked = tokio::time::timeout(LOCK_WAIT, locked).await;
+    locked.map_err(|_| ControlError::Unavailable(LOCK_HELD.to_owned()))?.map_err(unavailable)?;
+
     let mut client = connect::direct(options).await?;
-    // Released when the connection ends, whatever happens.
-    client.execute("SELECT pg_advisory_lock($1)", &[&LOCK]).await.map_err(unavailable)?;
     let from = version(&client).await?;
     let to = needed();
     if from > to {

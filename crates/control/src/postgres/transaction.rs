@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use tenancy::TenantId;
 
 use super::follow::{self, CHANNEL};
+use super::owed::{Numbered, Owed};
 use super::{Answer, Trouble};
 use crate::{Actor, Change, audit};
 
@@ -64,16 +65,18 @@ impl<'a> WriteTransaction<'a> {
         self.changes.lock().push(change);
     }
 
-    /// Numbers the changes, commits, and returns what is to be told in this process.
-    pub(super) async fn commit(self, origin: uuid::Uuid) -> Answer<Vec<Change>> {
+    /// Numbers the changes, commits, and returns them for being told in this process.
+    pub(super) async fn commit(self, origin: uuid::Uuid, owed: &Owed) -> Answer<Vec<Numbered>> {
         let changes = self.changes.into_inner();
+        let mut numbered = Vec::new();
         if !changes.is_empty() {
             // The row lock is held until the commit, so numbers become visible in their order.
-            let next = follow::number(&self.tx, &changes, origin).await?;
-            let notify = self.tx.prepare_cached("SELECT pg_notify($1, $2)").await?;
-            self.tx.query_one(&notify, &[&CHANNEL, &next.to_string()]).await?;
+            numbered = follow::number(&self.tx, changes, origin).await?;
+            let notify = self.tx.prepare_cached("SELECT pg_notify($1, '')").await?;
+            self.tx.query_one(&notify, &[&CHANNEL]).await?;
+            owed.owe(&numbered);
         }
         self.tx.commit().await.map_err(Trouble::AtCommit)?;
-        Ok(changes)
+        Ok(numbered)
     }
 }

@@ -67,6 +67,14 @@ pub(crate) async fn require(deed: &WriteTransaction<'_>, id: &TenantId) -> Answe
     if found.is_some() { Ok(()) } else { Err(unknown(id.as_str()).into()) }
 }
 
+/// Keeps a tenant as it is, whatever its status, until the transaction ends. Whoever locks something of a tenant holds
+/// the tenant first, as a deletion does: otherwise each would wait for the other.
+pub(crate) async fn hold(deed: &WriteTransaction<'_>, id: &TenantId) -> Answer<()> {
+    let one = deed.tx().prepare_cached("SELECT 1 FROM tenants WHERE id = $1 FOR SHARE").await?;
+    deed.tx().query_opt(&one, &[&id.as_str()]).await?;
+    Ok(())
+}
+
 /// The tenant of that slug, changed by nobody else until the transaction ends; or
 /// [`ControlError::NotFound`](crate::ControlError::NotFound).
 pub(crate) async fn by_slug_locked(deed: &WriteTransaction<'_>, slug: &Slug) -> Answer<Tenant> {

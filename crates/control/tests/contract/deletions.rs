@@ -1,8 +1,10 @@
 //! Tenants on their way out.
 
-use control::{Actor, ControlError, KeyOwner};
+use control::{Actor, ControlError, KeyOwner, NewInvite};
+use jiff::SignedDuration;
 use serde_json::json;
-use tenancy::TenantStatus;
+use stdx::clock::Clock;
+use tenancy::{Role, TenantStatus};
 
 use crate::keys::new_key;
 use crate::{Plane, contract, slug};
@@ -10,6 +12,7 @@ use crate::{Plane, contract, slug};
 contract! {
     a_deletion_stops_everything_at_once_and_ends_in_a_receipt,
     a_slug_leads_to_its_newest_deletion,
+    a_tenant_may_be_deleted_while_its_keys_rotate_and_its_guests_arrive,
 }
 
 async fn a_deletion_stops_everything_at_once_and_ends_in_a_receipt(plane: Plane) {
@@ -51,4 +54,34 @@ async fn a_slug_leads_to_its_newest_deletion(plane: Plane) {
     }
     assert_eq!(plane.control.deletion_by_slug(&slug("acme")).await.unwrap(), last);
     assert_eq!(plane.control.deletion_by_slug(&slug("ghost")).await.unwrap(), None);
+}
+
+async fn a_tenant_may_be_deleted_while_its_keys_rotate_and_its_guests_arrive(plane: Plane) {
+    let (control, by) = (&plane.control, Actor::local());
+    let later = plane.clock.now() + SignedDuration::from_hours(1);
+    for round in 0..20_u8 {
+        let tenant = plane.tenant(&format!("acme-{round}")).await;
+        let owner = KeyOwner::Tenant(tenant.id.clone());
+        let old = control.insert_api_key(new_key(owner.clone(), &format!("old{round}")), &by).await.unwrap();
+        let invite = NewInvite {
+            tenant_id: tenant.id.clone(),
+            email: None,
+            role: Role::Member,
+            token_hash: [round; 32],
+            expires_at: later,
+        };
+        control.create_invite(invite, &by).await.unwrap();
+        let token = [round; 32];
+        let (deleted, rotated, joined) = tokio::join!(
+            control.delete_tenant(&tenant.slug, &by),
+            control.rotate_api_key(&old.id, new_key(owner, &format!("new{round}")), later, &by),
+            control.accept_invite(&token, "ann", None, &by)
+        );
+        deleted.unwrap();
+        let late = [rotated.err(), joined.err()];
+        assert!(!late.iter().flatten().any(ControlError::is_unavailable), "{late:?}");
+        assert_eq!(control.list_members(&tenant.id).await.unwrap(), []);
+        let keys = control.list_api_keys(Some(&tenant.id)).await.unwrap();
+        assert!(keys.iter().all(|key| key.revoked_at.is_some()), "{keys:?}");
+    }
 }

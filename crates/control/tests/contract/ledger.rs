@@ -12,6 +12,7 @@ contract! {
     of_two_events_under_one_id_the_first_stands_and_both_are_told,
     an_event_counts_on_the_day_it_happened_however_late_it_comes,
     the_roll_ups_equal_the_raw_rows,
+    flushers_at_once_count_every_event_once,
 }
 
 pub(crate) fn event(tenant: &TenantId, at_ms: i64) -> UsageEvent {
@@ -79,4 +80,26 @@ async fn the_roll_ups_equal_the_raw_rows(plane: Plane) {
     assert_eq!(total("usage_events", "1"), "400 800 -2000");
     assert_eq!(total("usage_hourly", "requests"), "400 800 -2000");
     assert_eq!(total("usage_daily", "requests"), "400 800 -2000");
+}
+
+async fn flushers_at_once_count_every_event_once(plane: Plane) {
+    let tenants = [somebody(), somebody(), somebody()];
+    let events: Vec<_> = (0..600)
+        .map(|n| event(&tenants[n % tenants.len()], START_MS + i64::try_from(n).unwrap() * 997_331))
+        .collect();
+    // Each sends all of them, in an order of its own.
+    let batches = (0..4).map(|flusher| {
+        let mut batch = events.clone();
+        batch.rotate_left(flusher * 150);
+        if flusher % 2 == 1 {
+            batch.reverse();
+        }
+        plane.control.record_usage(batch)
+    });
+    let recorded = futures::future::try_join_all(batches).await.unwrap();
+    assert_eq!(recorded.iter().map(|r| r.inserted).sum::<u64>(), 600);
+    assert_eq!(recorded.iter().map(|r| r.duplicates).sum::<u64>(), 1_800);
+    for table in ["usage_hourly", "usage_daily"] {
+        assert_eq!(plane.query(&format!("SELECT CAST(sum(requests) AS text) FROM {table}")), "600");
+    }
 }

@@ -8,6 +8,8 @@ use tenancy::{PlanName, Role, TenantId, TenantKind};
 use crate::{Plane, contract, slug, taken};
 
 contract! {
+    of_two_owners_who_leave_at_once_one_stays,
+    an_invite_that_two_show_at_once_makes_one_member,
     people_belong_to_tenants_with_one_role_in_each,
     the_last_owner_stays,
     signing_up_makes_the_tenant_and_its_owner_or_neither,
@@ -48,7 +50,14 @@ async fn people_belong_to_tenants_with_one_role_in_each(plane: Plane) {
     assert_eq!(names, ["ann", "bob"]);
     let twice = control.add_member(person(&acme.id, "bob", Role::Admin), &by).await.unwrap_err();
     assert_eq!(twice.to_string(), "member \"bob\" exists already");
-    for (user_id, email) in [("", None), ("x", Some("no address")), ("x", Some("@")), ("x", Some("a b@c"))] {
+    for (user_id, email) in [
+        ("", None),
+        ("x", Some("no address")),
+        ("x", Some("@")),
+        ("x", Some("a b@c")),
+        ("x", Some("a\0@c")),
+        ("x\0", None),
+    ] {
         let email = email.map(str::to_owned);
         let odd =
             NewMember { tenant_id: acme.id.clone(), user_id: user_id.into(), email, role: Role::Member };
@@ -164,4 +173,39 @@ async fn a_tenant_reads_its_own_part_of_the_audit_log_page_by_page(plane: Plane)
         targets.extend(page.into_iter().map(|record| record.target));
     }
     assert_eq!(targets, ["c", "b", "a", acme.id.as_str()]);
+}
+
+async fn of_two_owners_who_leave_at_once_one_stays(plane: Plane) {
+    let (control, by) = (&plane.control, Actor::local());
+    for round in 0..10 {
+        let tenant = plane.tenant(&format!("acme-{round}")).await;
+        for user in ["ann", "bob"] {
+            control.add_member(person(&tenant.id, user, Role::Owner), &by).await.unwrap();
+        }
+        let (ann, bob) = tokio::join!(
+            control.remove_member(&tenant.id, "ann", &by),
+            control.set_member_role(&tenant.id, "bob", Role::Viewer, &by)
+        );
+        let refused = [ann.err(), bob.err()];
+        let refused: Vec<_> = refused.iter().flatten().collect();
+        assert!(matches!(refused[..], [ControlError::LastOwner]), "{refused:?}");
+    }
+}
+
+async fn an_invite_that_two_show_at_once_makes_one_member(plane: Plane) {
+    let (control, by) = (&plane.control, Actor::local());
+    let acme = plane.tenant("acme").await;
+    for token in 0..10 {
+        control.create_invite(invite(&plane, &acme.id, token, 1), &by).await.unwrap();
+        let hash = [token; 32];
+        let (ann, bob) = (format!("ann-{token}"), format!("bob-{token}"));
+        let (ann, bob) = tokio::join!(
+            control.accept_invite(&hash, &ann, None, &by),
+            control.accept_invite(&hash, &bob, None, &by)
+        );
+        let refused = [ann.err(), bob.err()];
+        let refused: Vec<_> = refused.iter().flatten().collect();
+        assert!(matches!(refused[..], [ControlError::InviteSpent { why: Spent::Accepted }]), "{refused:?}");
+    }
+    assert_eq!(control.list_members(&acme.id).await.unwrap().len(), 10);
 }

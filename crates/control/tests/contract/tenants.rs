@@ -6,6 +6,7 @@ use tenancy::{Limits, PlanName, TenantKind, TenantStatus};
 use crate::{Plane, contract, slug, taken};
 
 contract! {
+    of_two_who_want_a_slug_at_once_one_gets_it,
     a_slug_belongs_to_one_tenant_until_it_is_deleted,
     what_is_missing_or_malformed_is_named,
     every_change_is_audited_and_told_and_a_change_to_the_same_is_neither,
@@ -46,8 +47,10 @@ async fn what_is_missing_or_malformed_is_named(plane: Plane) {
     };
     let error = plane.control.create_tenant(new("Acme", "gold"), &by).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no plan \"gold\"");
-    let error = plane.control.create_tenant(new("  ", "free"), &by).await.unwrap_err();
-    assert!(matches!(error, ControlError::Invalid(_)), "{error}");
+    for odd in ["  ", "a\0b", "a\nb"] {
+        let error = plane.control.create_tenant(new(odd, "free"), &by).await.unwrap_err();
+        assert!(matches!(error, ControlError::Invalid(_)), "{odd:?}: {error}");
+    }
     let error = plane.control.set_tenant_status(&slug("ghost"), TenantStatus::Active, &by).await.unwrap_err();
     assert_eq!(error.to_string(), "there is no tenant \"ghost\"");
     let plan = Plan { name: PlanName::new(" "), limits: Limits::default() };
@@ -119,4 +122,25 @@ async fn a_follower_that_falls_behind_is_told_to_forget_everything(plane: Plane)
         plane.control.set_tenant_status(&tenant.slug, status, &Actor::system()).await.unwrap();
     }
     assert_eq!(changes.take(), Some(Change::Everything));
+}
+
+async fn of_two_who_want_a_slug_at_once_one_gets_it(plane: Plane) {
+    for round in 0..10 {
+        let new = NewTenant {
+            slug: slug(&format!("acme-{round}")),
+            name: "Acme".to_owned(),
+            kind: TenantKind::Live,
+            plan: PlanName::new("free"),
+            owner: None,
+        };
+        let by = Actor::local();
+        let (one, two) = tokio::join!(
+            plane.control.create_tenant(new.clone(), &by),
+            plane.control.create_tenant(new, &by)
+        );
+        let refused = [one.err(), two.err()];
+        let refused: Vec<_> = refused.iter().flatten().collect();
+        assert!(matches!(refused[..], [ControlError::Conflict { .. }]), "{refused:?}");
+    }
+    assert_eq!(plane.audited().await.len(), 10);
 }

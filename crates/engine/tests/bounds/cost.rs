@@ -7,6 +7,7 @@ use engine::Bounds;
 
 #[test]
 #[ignore = "a measurement"]
+#[allow(clippy::print_stdout, reason = "a measurement is read by people")]
 fn creates_per_second() {
     let bench = bench();
     let content =

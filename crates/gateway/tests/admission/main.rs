@@ -2,6 +2,7 @@
 
 mod changes;
 mod keys;
+mod quotas;
 mod rates;
 mod tenants;
 mod tokens;
@@ -30,6 +31,7 @@ struct World {
     control: Arc<Control>,
     meter: Arc<Meter>,
     gateway: Arc<Gateway>,
+    peppers: Peppers,
     clock: Arc<ManualClock>,
     by: Actor,
     _folder: TempDir,
@@ -57,8 +59,14 @@ impl World {
         )
         .unwrap();
         let peppers = Peppers::load_or_create(&folder.path().join("control/pepper")).unwrap();
-        let gateway = Gateway::new(control.clone(), meter.clone(), peppers, clock.clone(), options);
-        Self { control, meter, gateway, clock, by: Actor::system(), _folder: folder }
+        let gateway = Gateway::new(control.clone(), meter.clone(), peppers.clone(), clock.clone(), options);
+        Self { control, meter, gateway, peppers, clock, by: Actor::system(), _folder: folder }
+    }
+
+    /// A second gateway over the same control plane and spool, as after a restart.
+    fn gateway_again(&self, options: GatewayOptions) -> Arc<Gateway> {
+        let (control, meter, clock) = (self.control.clone(), self.meter.clone(), self.clock.clone());
+        Gateway::new(control, meter, self.peppers.clone(), clock, options)
     }
 
     async fn tenant(&self, slug: &str) -> Tenant {

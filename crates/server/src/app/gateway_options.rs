@@ -11,6 +11,7 @@ use crate::config::{Config, Enforcement, JwtSettings, RequestLimits};
 pub(super) fn gateway_options(config: &Config) -> GatewayOptions {
     GatewayOptions {
         rate_limits: enforcement(config.limits.rates),
+        quotas: enforcement(config.limits.quotas),
         domain: config.service.domain.clone(),
         jwt: jwt(&config.jwt),
         address_limit: address_limit(&config.limits),
@@ -20,7 +21,7 @@ pub(super) fn gateway_options(config: &Config) -> GatewayOptions {
 }
 
 /// The mode under the gateway's name.
-pub(super) fn enforcement(setting: Enforcement) -> gateway::Enforcement {
+fn enforcement(setting: Enforcement) -> gateway::Enforcement {
     match setting {
         Enforcement::Off => gateway::Enforcement::Off,
         Enforcement::Soft => gateway::Enforcement::Measure,

@@ -39,6 +39,7 @@ pub async fn arrive(State(app): State<Arc<App>>, mut request: Request, next: Nex
     let client = Client::of(request.headers(), request.extensions(), &app.config.proxy.trusted);
     if let Some(client) = client {
         request.extensions_mut().insert(Peer::Network(client.address));
+        request.extensions_mut().insert(client.transport);
     }
     let work = tokio::spawn(answer_and_tell(app, arrival, client, started, request, next));
     // The inner layers catch panics of the work; it ends early only when the runtime does.

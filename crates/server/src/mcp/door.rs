@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use gateway::{Credentials, RateState, Refusal};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use rmcp::model::{ErrorCode as RpcCode, ErrorData};
@@ -24,6 +25,7 @@ use super::message::{Message, NoMessage};
 use crate::app::App;
 use crate::edge::{self, Arrival, Origins, json_answer, rate_headers};
 use crate::operations::{Done, Failure, Visit};
+use crate::rest::challenge;
 
 /// Longest Idempotency-Key, in bytes.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
@@ -80,7 +82,8 @@ impl Door {
         expect_known_origin(&parts.headers, &self.origins)?;
         let credentials = edge::credentials(&parts.headers, &parts.extensions);
         if let Err(refusal) = self.app.gateway.authenticate(&credentials).await {
-            return Err(self.turn_away(id, &credentials, refusal, body).await);
+            let challenge = self.challenge(&parts);
+            return Err(self.turn_away(id, &credentials, refusal, body).await.challenging(challenge));
         }
         expect_json(&parts.headers)?;
         let bytes = self.read(body, self.app.config.limits.body_bytes).await?;
@@ -142,6 +145,10 @@ impl Door {
         Refused::by(failure).answering(&answer_to)
     }
 
+    fn challenge(&self, parts: &Parts) -> HeaderValue {
+        challenge(&self.app.config, &parts.headers, parts.extensions.get().copied())
+    }
+
     async fn read(&self, mut body: Body, bytes_max: usize) -> Result<Bytes, Failure> {
         let limits = &self.app.config.limits;
         let reading = async {
@@ -168,15 +175,25 @@ impl Door {
 struct Refused {
     failure: Failure,
     answer_to: Value,
+    /// Where to get what was missing; for a 401.
+    challenge: HeaderValue,
 }
 
 impl Refused {
     fn by(failure: Failure) -> Self {
-        Self { failure, answer_to: Value::Null }
+        Self {
+            failure,
+            answer_to: Value::Null,
+            challenge: HeaderValue::from_static("Bearer realm=\"engram\""),
+        }
     }
 
     fn answering(self, answer_to: &Value) -> Self {
         Self { answer_to: answer_to.clone(), ..self }
+    }
+
+    fn challenging(self, challenge: HeaderValue) -> Self {
+        Self { challenge, ..self }
     }
 
     /// Clients take a status other than 200 for a broken connection and do not read the body, so only what ends the
@@ -194,7 +211,7 @@ impl Refused {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"engram\""));
+            headers.insert(header::WWW_AUTHENTICATE, self.challenge);
         }
         if let Failure::Refused(refusal) = &self.failure
             && let Some(rate) = refusal.rate()

@@ -154,6 +154,7 @@ mod tests {
         let defect = tool_failure(&EngineError::Internal("secret".into()).into(), &request).unwrap_err();
         assert_eq!(defect.code, RpcCode::INTERNAL_ERROR);
         assert!(!defect.message.contains("secret"));
-        assert!(tool_failure(&EngineError::Full.into(), &request).is_err_and(|e| e.code == QUOTA_EXCEEDED));
+        let full = EngineError::BoundReached { what: engine::Bound::Memories, current: 5, limit: 5 };
+        assert!(tool_failure(&full.into(), &request).is_err_and(|e| e.code == QUOTA_EXCEEDED));
     }
 }

@@ -6,7 +6,7 @@ use gateway::Pass;
 use tenancy::Work;
 
 use super::shape::memory_to_wire;
-use super::{Done, Failure};
+use super::{Done, Failure, quota};
 use crate::app::App;
 
 /// A memory that was stored, and whether it is new.
@@ -33,8 +33,10 @@ pub async fn create_memory(
     let embedded = app.vectors.of_text(&memory.content).await;
     let workspace = memory.workspace.clone();
     let draft = Draft { memory, embedded };
+    let bounds = quota::bounds(app, pass);
     let stored =
-        lease.write(move |store| store.create(vec![draft], idempotency)).await.map_err(of_one_row)?;
+        lease.write(move |store| store.create(vec![draft], idempotency, bounds)).await.map_err(of_one_row)?;
+    quota::measure(app, pass, &lease);
     let created = stored.created;
     let item = stored.items.into_iter().next();
     let item = item.ok_or_else(|| EngineError::Internal("a create without a row".into()))?;

@@ -7,7 +7,7 @@ use tenancy::Work;
 
 use super::create_memory::StoredMemory;
 use super::shape::memory_to_wire;
-use super::{Done, Failure};
+use super::{Done, Failure, quota};
 use crate::app::App;
 
 /// Stores the memories in one commit; the answer has them in the order they were sent.
@@ -26,7 +26,10 @@ pub async fn create_memory_batch(
     let embedded = app.vectors.of_texts(&texts).await;
     let drafts =
         memories.into_iter().zip(embedded).map(|(memory, embedded)| Draft { memory, embedded }).collect();
-    let stored = lease.write(move |store| store.create(drafts, idempotency)).await.map_err(of_rows)?;
+    let bounds = quota::bounds(app, pass);
+    let stored =
+        lease.write(move |store| store.create(drafts, idempotency, bounds)).await.map_err(of_rows)?;
+    quota::measure(app, pass, &lease);
     let created = stored.created;
     let items = stored.items.into_iter();
     Ok(Done {

@@ -7,6 +7,8 @@ use fleet::FleetError;
 use gateway::Refusal;
 use tenancy::RequestId;
 
+use super::quota;
+
 /// Why a request was not answered.
 #[derive(Debug)]
 pub enum Failure {
@@ -39,6 +41,16 @@ impl Failure {
         }
     }
 
+    /// The quota that a write met in the tenant's file.
+    pub fn quota(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(FleetError::Engine(EngineError::BoundReached { what, .. })) => {
+                Some(quota::metric(*what))
+            }
+            Self::Refused(_) | Self::Invalid(_) | Self::Coded(..) | Self::Store(_) | Self::Control(_) => None,
+        }
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         self.code().status()
@@ -60,8 +72,8 @@ impl Failure {
             Self::Refused(Refusal::QuotaExceeded { metric, current, limit, .. }) => {
                 (Some((*metric).to_owned()), Some(*current), Some(*limit))
             }
-            Self::Store(FleetError::Engine(EngineError::Full)) => {
-                (Some("storage_bytes".to_owned()), None, None)
+            Self::Store(FleetError::Engine(EngineError::BoundReached { what, current, limit })) => {
+                (Some(quota::metric(*what).to_owned()), Some(*current), Some(*limit))
             }
             _ => (None, None, None),
         };
@@ -100,6 +112,10 @@ impl Failure {
                 format!("{}{more}", told.join("; "))
             }
             Self::Coded(_, message) => message.clone(),
+            Self::Store(FleetError::Engine(EngineError::BoundReached { what, current, limit })) => {
+                let metric = quota::metric(*what);
+                Refusal::QuotaExceeded { metric, current: *current, limit: *limit }.to_string()
+            }
             Self::Store(FleetError::Engine(error)) if self.is_safe_to_show() => error.to_string(),
             Self::Control(error) if self.is_safe_to_show() => error.to_string(),
             Self::Store(_) | Self::Control(_) => self.code().meaning().to_owned(),
@@ -197,7 +213,7 @@ fn store_code(error: &FleetError) -> ErrorCode {
             EngineError::VersionConflict { .. } => ErrorCode::VersionConflict,
             EngineError::CustomIdTaken { .. } => ErrorCode::CustomIdTaken,
             EngineError::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused,
-            EngineError::Full => ErrorCode::QuotaExceeded,
+            EngineError::BoundReached { .. } => ErrorCode::QuotaExceeded,
             EngineError::Disk(_) => ErrorCode::VolumeFull,
             EngineError::Damaged(_) | EngineError::NewerSchema { .. } => ErrorCode::TenantUnavailable,
             EngineError::DeadlineExceeded => ErrorCode::Timeout,

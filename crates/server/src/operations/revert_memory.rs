@@ -5,7 +5,7 @@ use gateway::Pass;
 use tenancy::Work;
 
 use super::shape::memory_to_wire;
-use super::{Done, Failure};
+use super::{Done, Failure, quota};
 use crate::app::App;
 use crate::decode::RevertInput;
 
@@ -25,7 +25,10 @@ pub async fn revert_memory(
     let old = revisions.into_iter().find(|revision| revision.memory.version == version);
     let old = old.ok_or(EngineError::VersionNotFound { id, version })?;
     let embedded = app.vectors.of_text(&old.memory.content).await;
-    let changed = lease.write(move |store| store.revert(id, version, expected_version, embedded)).await?;
+    let bounds = quota::bounds(app, pass);
+    let changed =
+        lease.write(move |store| store.revert(id, version, expected_version, embedded, bounds)).await?;
+    quota::measure(app, pass, &lease);
     Ok(Done {
         work: Work { memories_created: 0, storage_bytes_delta: changed.storage_bytes_delta },
         workspace: None,

@@ -5,7 +5,7 @@ use gateway::Pass;
 use tenancy::Work;
 
 use super::shape::memory_to_wire;
-use super::{Done, Failure};
+use super::{Done, Failure, quota};
 use crate::app::App;
 use crate::decode::UpdateInput;
 
@@ -25,7 +25,10 @@ pub async fn update_memory(
         Change::Keep | Change::Clear => None,
     };
     let UpdateInput { patch, expected_version } = input;
-    let changed = lease.write(move |store| store.update(id, patch, expected_version, embedded)).await?;
+    let bounds = quota::bounds(app, pass);
+    let changed =
+        lease.write(move |store| store.update(id, patch, expected_version, embedded, bounds)).await?;
+    quota::measure(app, pass, &lease);
     Ok(Done {
         work: Work { memories_created: 0, storage_bytes_delta: changed.storage_bytes_delta },
         workspace: None,

@@ -73,6 +73,9 @@ impl Visit {
                 Settled { outcome: Ok(done.value), rate }
             }
             Err(failure) => {
+                if let Some(metric) = failure.quota() {
+                    gateway::quota_exceeded(metric);
+                }
                 self.pass.settle(failure.status(), Work::default(), None);
                 Settled { outcome: Err(failure), rate }
             }

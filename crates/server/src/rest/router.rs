@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    api_keys, audit_log, docs_page, invites, jwks, members, memories, openapi, plans, search, service, stats,
-    tenants, usage, workspaces,
+    api_keys, audit_log, docs_page, invites, jwks, members, memories, openapi, plans, protected_resource,
+    search, service, stats, tenants, usage, workspaces,
 };
 use crate::app::App;
 use crate::edge::{self, Arrival};
@@ -30,6 +30,7 @@ pub fn router(app: &Arc<App>) -> Router {
     routes
         .merge(openapi::routes())
         .merge(docs_page::routes())
+        .merge(protected_resource::routes(app))
         .merge(crate::mcp::router(app))
         .fallback(no_such_route)
         .layer(from_fn_with_state(Arc::clone(app), edge::pass_through))
@@ -43,7 +44,8 @@ pub fn metrics_router(app: &Arc<App>) -> Router {
 }
 
 /// The routes that are in the OpenAPI document; the rest are `/metrics` (which may have an address of its own),
-/// `/openapi.json`, `/docs`, `/` and `/v1/mcp`, which speaks a protocol of its own.
+/// `/openapi.json`, `/docs`, `/`, `/.well-known/oauth-protected-resource`, which is another standard's, and `/v1/mcp`,
+/// which speaks a protocol of its own.
 pub(super) fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::preamble())
         // memories
@@ -85,7 +87,7 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(service::ready))
 }
 
-async fn no_such_route(request: Request) -> Response {
+pub(super) async fn no_such_route(request: Request) -> Response {
     let id = match request.extensions().get::<Arrival>() {
         Some(arrival) => arrival.request,
         None => RequestId::from_uuid(uuid::Uuid::nil()),

@@ -48,6 +48,20 @@ async fn an_operators_key_manages_tenants_and_reaches_no_memories() {
     house.ask_as(key, Method::GET, "/tenants", Value::Null).await.expect(200);
     house.ask_as(key, Method::GET, "/v1/memories/1", Value::Null).await.expect_error(403, "forbidden");
     house.get("/tenants").await.expect_error(403, "forbidden");
+    let ask = |method, path: &'static str, body| house.ask_as(key, method, path, body);
+    ask(Method::POST, "/tenants", json!({"slug": "acme"})).await.expect(201);
+    ask(Method::GET, "/members?tenant=acme", Value::Null).await.expect(200);
+    ask(Method::GET, "/members", Value::Null).await.expect_problems(&["tenant"]);
+    ask(Method::POST, "/invites", json!({"tenant": "acme", "role": "owner"})).await.expect(201);
+    let scopes = json!({"tenant": "acme", "scopes": ["memories:write", "admin"]});
+    ask(Method::POST, "/api-keys", scopes).await.expect(201);
+    ask(Method::PATCH, "/tenants/acme", json!({"status": "suspended"})).await.expect(200);
+    ask(Method::GET, "/tenants/acme", Value::Null).await.expect(200);
+    ask(Method::DELETE, "/tenants/acme", Value::Null).await.expect(202);
+    // None of it is on the tenant's bill.
+    let used = ask(Method::GET, "/usage", Value::Null).await.expect(200);
+    let rows = used["items"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["tenant"] != "acme" || row["api_calls"] == 0), "{used}");
 }
 
 #[tokio::test]

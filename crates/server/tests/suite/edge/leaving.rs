@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
+use http_body_util::BodyExt;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -61,4 +64,35 @@ async fn a_connection_that_says_nothing_does_not_hold_the_end() {
     stop.cancel();
     task.await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn http_2_is_told_to_go_and_may_still_come_back_until_the_end() {
+    let house = House::new().await;
+    let (address, _stop, _task) = listening(&house, Duration::from_secs(5)).await;
+    let (mut sender, driver) = http_2(&address).await;
+    assert_eq!(ask(&mut sender).await, 200);
+    house.app.lifecycle.begin_drain();
+    // The driver ends when the other end has said goodbye and nothing is open any more.
+    tokio::time::timeout(Duration::from_secs(5), driver).await.expect("a GOAWAY").unwrap();
+    let (mut sender, driver) = http_2(&address).await;
+    assert_eq!(ask(&mut sender).await, 200, "the doors are still open");
+    tokio::time::timeout(Duration::from_secs(5), driver).await.expect("a GOAWAY after the answer").unwrap();
+}
+
+type Sender = hyper::client::conn::http2::SendRequest<Body>;
+
+async fn http_2(address: &str) -> (Sender, tokio::task::JoinHandle<()>) {
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (sender, driver) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    (sender, tokio::spawn(async move { drop(driver.await) }))
+}
+
+async fn ask(sender: &mut Sender) -> u16 {
+    let request = http::Request::get("http://x/health").body(Body::empty()).unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    let status = answer.status().as_u16();
+    assert!(!answer.headers().contains_key("connection"), "not a header of HTTP/2");
+    answer.into_body().collect().await.unwrap();
+    status
 }
