@@ -28,4 +28,7 @@ pub use plans::{Plan, PlanList, SetPlan};
 pub use search::{CorrectedWord, Explanation, Search, SearchAnswer, SearchHit, Signal};
 pub use service::{Health, KindCount, Readiness, ReadinessCheck, Stats, Workspace, WorkspaceList};
 pub use tenants::{CreateTenant, Deletion, Tenant, TenantDetails, TenantList, UpdateTenant};
-pub use usage::{RateLimits, TenantUsageDay, TokenBucket, Usage, UsageDay, UsageLimits, UsageReport};
+pub use usage::{
+    AdjustUsage, RateLimits, ReconciledHour, TenantUsageDay, TokenBucket, Usage, UsageAdjustment, UsageDay,
+    UsageEvent, UsageEventList, UsageLimits, UsageReconciliation, UsageReport,
+};

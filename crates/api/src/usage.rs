@@ -1,15 +1,144 @@
 //! What a tenant used and what it may use.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Usage by day, and the limits it is held against.
+/// Usage by day or hour, and the limits it is held against.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
-    /// UTC days with usage, oldest first; today includes what is not in the ledger yet.
+    /// UTC days (or hours) with usage, oldest first, corrections of days included; what is not in the ledger yet
+    /// is included too.
     pub items: Vec<UsageDay>,
+    /// Corrections of these days, by day and time.
+    pub adjustments: Vec<UsageAdjustment>,
     /// The plan's limits; `null` is no limit.
     pub limits: UsageLimits,
+    /// Whether the service rehearses: new usage is measured and not kept.
+    pub dry_run: bool,
+    /// Whether the tenant is billed; test tenants never are.
+    pub billed: bool,
+}
+
+/// A correction of a tenant's day: a row beside what was counted, which is never edited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UsageAdjustment {
+    /// The id under which it was asked for.
+    pub id: String,
+    /// The tenant's id.
+    pub tenant_id: String,
+    /// The UTC day it corrects.
+    pub day: String,
+    /// Added to the day's charged requests, or taken away.
+    pub api_calls: i64,
+    /// The same for searches.
+    pub search_queries: i64,
+    /// The same for memories stored.
+    pub memories_created: i64,
+    /// The same for bytes stored.
+    pub storage_bytes: i64,
+    /// Why.
+    pub reason: String,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// A correction that an operator asks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AdjustUsage {
+    /// The caller's own id: sent twice, it corrects once.
+    pub id: String,
+    /// The tenant's slug.
+    pub tenant: String,
+    /// The UTC day to correct.
+    pub day: String,
+    /// Adds to the day's charged requests, or takes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_calls: Option<i64>,
+    /// The same for searches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_queries: Option<i64>,
+    /// The same for memories stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memories_created: Option<i64>,
+    /// The same for bytes stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_bytes: Option<i64>,
+    /// Why; the tenant can read it.
+    pub reason: String,
+}
+
+/// A page of single usage events, for operators.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UsageEventList {
+    /// In the order of their times and ids.
+    pub items: Vec<UsageEvent>,
+    /// The cursor of the next page; `null` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// One request on record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UsageEvent {
+    /// The `X-Request-Id` of its answer; the key under which it counts once.
+    pub request_id: String,
+    /// The tenant's id.
+    pub tenant_id: String,
+    /// The tenant's slug; absent for a tenant that this control plane does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Whether the tenant is billed; test tenants never are.
+    pub billed: bool,
+    /// The workspace the request named, if it named one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+    /// What was done.
+    pub route: String,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// 1 if it is charged.
+    pub api_calls: u64,
+    /// 1 for a search.
+    pub search_queries: u64,
+    /// Memories stored.
+    pub memories_created: u64,
+    /// Bytes added, less bytes given back.
+    pub storage_bytes: i64,
+    /// When it was answered; the day it counts on.
+    #[schema(value_type = String, format = DateTime)]
+    pub occurred_at: Timestamp,
+}
+
+/// Whether what was served is what the ledger holds, for operators.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UsageReconciliation {
+    /// Events that are on one side only; 0 when all is well.
+    pub drift: u64,
+    /// Days of tenants whose sum is not that of their hours.
+    pub days_differing: u64,
+    /// Hours with usage, oldest first.
+    pub items: Vec<ReconciledHour>,
+}
+
+/// One UTC hour of all nodes and of the ledger, in events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ReconciledHour {
+    /// The hour's first instant.
+    #[schema(value_type = String, format = DateTime)]
+    pub hour: Timestamp,
+    /// `agrees`, `waiting` (events are on their way), `unreported` (a node has not told yet) or `drift`.
+    pub verdict: String,
+    /// Nodes that told of the hour.
+    pub nodes: u64,
+    /// Requests that they answered.
+    pub served: u64,
+    /// Of them, those whose events the ledger confirmed.
+    pub sent: u64,
+    /// Single events in the ledger.
+    pub ledger: u64,
+    /// Requests in the ledger's hourly sums.
+    pub rolled_up: u64,
 }
 
 /// One UTC day.
@@ -18,6 +147,10 @@ pub struct UsageDay {
     /// The day.
     #[schema(example = "2026-11-24")]
     pub day: String,
+    /// The hour's first instant, when hours were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub hour: Option<Timestamp>,
     /// Requests that are charged.
     pub api_calls: u64,
     /// Searches.

@@ -17,6 +17,9 @@ mod postgres;
 mod sqlite;
 mod tenants;
 mod usage;
+mod usage_adjustments;
+mod usage_reconciliation;
+mod usage_retention;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +37,10 @@ pub use members::{Member, NewMember};
 pub use plans::Plan;
 pub use postgres::{Inspected, Migrate, Migrated, PostgresOptions};
 pub use tenants::{NewOwner, NewTenant, TenantWithLimits};
-pub use usage::{Conflict, Recorded, UsageDay};
+pub use usage::{Conflict, Recorded, UsageDay, UsageEventsQuery, UsageHour};
+pub use usage_adjustments::{Adjustment, Correction, NewAdjustment};
+pub use usage_reconciliation::{ReconciledHour, Reconciliation, Verdict};
+pub use usage_retention::PruneStep;
 
 use changes::Feed;
 

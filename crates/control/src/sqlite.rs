@@ -37,6 +37,7 @@ const STATEMENTS_MAX: usize = 64;
 const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/migrations/0001_control_plane.sql"),
     include_str!("sqlite/migrations/0002_people_and_deletions.sql"),
+    include_str!("sqlite/migrations/0003_usage_proof.sql"),
 ];
 
 pub(crate) struct Database {

@@ -10,6 +10,7 @@ use stdx::backoff::Backoff;
 use tenancy::UsageEvent;
 use tokio::time::sleep;
 
+use crate::hours::SentHours;
 use crate::segment::Damage;
 use crate::spool::{Batch, Position};
 use crate::unsent::Tally;
@@ -78,7 +79,7 @@ impl Meter {
     /// Dropped half-way it only sends again later: nothing is forgotten before the ledger has it.
     pub(crate) async fn send_batch(&self) -> Result<usize, FlushError> {
         let mut sent_to = self.sent_to.lock().await;
-        let outcome = match self.send_from_memory().await {
+        let outcome = match self.send_from_memory(*sent_to).await {
             Ok(from_memory) => {
                 self.send_from_spool(&mut sent_to).await.map(|from_spool| from_memory + from_spool)
             }
@@ -90,14 +91,21 @@ impl Meter {
         outcome
     }
 
-    async fn send_from_memory(&self) -> Result<usize, FlushError> {
+    async fn send_from_memory(&self, sent_to: Position) -> Result<usize, FlushError> {
         let events: Vec<UsageEvent> =
             self.in_memory.lock().iter().take(EVENTS_PER_BATCH_MAX).cloned().collect();
         let count = events.len();
         if count > 0 {
-            let tally = Tally::of(&events).out_of_order();
-            self.send(events, tally).await?;
-            self.in_memory.lock().drain(..count);
+            let (tally, hours) = (Tally::of(&events).out_of_order(), SentHours::of(&events));
+            self.send(events).await?;
+            {
+                let mut in_memory = self.in_memory.lock();
+                in_memory.drain(..count);
+                self.unsent.subtract(&tally);
+            }
+            // The cursor stays where it is; its file tells that these were sent.
+            let spool = Arc::clone(&self.spool);
+            on_blocking_thread(move || spool.advance(sent_to, &hours, &[])).await?;
         }
         Ok(count)
     }
@@ -107,31 +115,45 @@ impl Meter {
         let batch = on_blocking_thread(move || spool.read(from, EVENTS_PER_BATCH_MAX)).await?;
         let Batch { events, end, damage } = batch;
         let count = events.len();
+        let (tally, hours) = (Tally::of(&events), SentHours::of(&events));
         if count > 0 {
-            let tally = Tally::of(&events);
-            self.send(events, tally).await?;
+            self.send(events).await?;
+            self.unsent.subtract(&tally);
         }
         // From here on the ledger has them: a crash before the cursor moves only sends them again.
         if end != *sent_to {
             tell_of(&damage);
+            self.lost_a_part.fetch_or(!damage.is_empty(), Ordering::Relaxed);
             *sent_to = end;
             let spool = Arc::clone(&self.spool);
-            on_blocking_thread(move || spool.advance(end, &damage)).await?;
+            on_blocking_thread(move || spool.advance(end, &hours, &damage)).await?;
+        }
+        if count < EVENTS_PER_BATCH_MAX && self.lost_a_part.swap(false, Ordering::Relaxed) {
+            self.count_anew(end)?;
         }
         Ok(count)
     }
 
-    async fn send(&self, events: Vec<UsageEvent>, tally: Tally) -> Result<(), FlushError> {
+    /// Counts what waits from the spool itself, after `sent_to`. Without it, events that were lost would wait for ever.
+    fn count_anew(&self, sent_to: Position) -> io::Result<()> {
+        self.spool.recount(sent_to, |on_disk| {
+            let in_memory = self.in_memory.lock();
+            let waiting: Vec<UsageEvent> = in_memory.iter().chain(on_disk).cloned().collect();
+            self.unsent.start_over(&waiting);
+        })
+    }
+
+    async fn send(&self, events: Vec<UsageEvent>) -> Result<(), FlushError> {
         let started = Instant::now();
         let recorded = self.ledger.record_usage(events).await?;
-        metrics::sent(
-            recorded.inserted,
-            recorded.duplicates,
-            recorded.conflicting.len() as u64,
-            started.elapsed(),
-        );
+        metrics::sent(&recorded, started.elapsed());
         tell_of_conflicts(&recorded);
-        self.unsent.subtract(&tally);
+        for event in &recorded.late {
+            tracing::error!(
+                ?event,
+                "a usage event of a closed day is kept aside and not counted; correct the day by hand"
+            );
+        }
         Ok(())
     }
 

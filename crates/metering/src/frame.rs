@@ -195,6 +195,27 @@ mod tests {
         }
     }
 
+    /// What version 1 wrote. It must be readable for ever: a spool may outlive the program that wrote it.
+    const VERSION_1: &str = "46000000a020494d01935a4f00007000800000000000000101935a4f00007000800000000000\
+        00027b21d907a2010000c900ac02960164dfc508056e6f7465730d6372656174655f6d656d6f7279";
+
+    #[test]
+    fn a_frame_of_version_1_is_read_by_every_later_one() {
+        let uuid = |n: u128| Uuid::from_u128(0x0193_5a4f_0000_7000_8000_0000_0000_0000 + n);
+        let event = UsageEvent {
+            request_id: RequestId::from_uuid(uuid(1)),
+            tenant_id: TenantId::from_uuid(uuid(2)),
+            occurred_at: Timestamp::from_millisecond(1_795_428_000_123).unwrap(),
+            ..event(Some("notes"), "create_memory", 300, -70_000)
+        };
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex(&encode(&event)), VERSION_1, "a changed frame needs a new version of the segment");
+        let bytes: Vec<u8> = (0..VERSION_1.len() / 2)
+            .map(|n| u8::from_str_radix(&VERSION_1[2 * n..2 * n + 2], 16).unwrap())
+            .collect();
+        assert_eq!(decode(&bytes), Found::Event(Box::new(event), bytes.len()));
+    }
+
     #[test]
     fn a_common_event_is_small() {
         assert!(encode(&event(Some("default"), "create_memory", 1, 300)).len() <= 88);

@@ -1,6 +1,6 @@
 //! The meter: records events, knows what is on its way, and says when it is getting too much.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -8,22 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use control::UsageDay;
+use control::{UsageDay, UsageHour};
+use jiff::civil::Date;
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
-use tenancy::{Counters, TenantId, UsageEvent};
+use tenancy::{Counters, NodeHour, TenantId, UsageEvent, UsageSum};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::flush;
 use crate::spool::{Bounds, Position, Spool};
-use crate::unsent::{Tally, Unsent};
-use crate::{Ledger, frame, metrics};
+use crate::unsent::Unsent;
+use crate::{Ledger, frame, metrics, node};
 
 /// Events kept in memory while the disk refuses them; about 30 MB.
 pub const EVENTS_IN_MEMORY_MAX: usize = 100_000;
-/// Events read at once when the sums of a spool are rebuilt at the start.
-const EVENTS_PER_SCAN: usize = 50_000;
 /// Share of the spool's bound, in percent, from which pressure shows.
 const NEAR_FULL_PERCENT: u64 = 80;
 
@@ -90,6 +89,7 @@ pub enum Pressure {
 /// Records usage events and sends them to a ledger. One per spool folder.
 pub struct Meter {
     pub(crate) spool: Arc<Spool>,
+    node: String,
     pub(crate) unsent: Unsent,
     pub(crate) in_memory: Mutex<VecDeque<UsageEvent>>,
     pub(crate) ledger: Arc<dyn Ledger>,
@@ -101,6 +101,8 @@ pub struct Meter {
     pub(crate) spool_is_dirty: Notify,
     pub(crate) dirty: AtomicBool,
     pub(crate) recorded: AtomicU64,
+    /// A part of the spool could not be read: what waits must be counted anew.
+    pub(crate) lost_a_part: AtomicBool,
 }
 
 /// The background work of a meter; dropping it stops the work.
@@ -124,12 +126,13 @@ impl Meter {
     ) -> Result<Arc<Self>, MeterError> {
         let bounds =
             Bounds { segment_bytes_max: options.segment_bytes_max, spool_bytes_max: options.spool_bytes_max };
-        let opened =
-            Spool::open(folder, bounds).and_then(|(spool, start)| Ok((sum_up(&spool, start)?, spool, start)));
-        let (unsent, spool, start) =
-            opened.map_err(|source| MeterError { folder: folder.display().to_string(), source })?;
+        let failed = |source| MeterError { folder: folder.display().to_string(), source };
+        let unsent = Unsent::default();
+        let (spool, start) = Spool::open(folder, bounds, |event| _ = unsent.add(event)).map_err(failed)?;
+        let node = node::name_of(folder).map_err(failed)?;
         Ok(Arc::new(Self {
             spool: Arc::new(spool),
+            node,
             unsent,
             in_memory: Mutex::default(),
             ledger,
@@ -140,6 +143,7 @@ impl Meter {
             spool_is_dirty: Notify::new(),
             dirty: AtomicBool::new(false),
             recorded: AtomicU64::new(0),
+            lost_a_part: AtomicBool::new(false),
         }))
     }
 
@@ -159,9 +163,8 @@ impl Meter {
     /// What it returns needs no handling: a refusing disk is logged, counted and shown as [`pressure`](Self::pressure).
     pub fn record(&self, event: &UsageEvent) -> Kept {
         let frame = frame::encode(event);
-        // Before the write: the flusher may send the event and take it off again at once.
-        let waiting = self.unsent.add(event);
-        let kept = match self.spool.append(&frame) {
+        let mut waiting = 0;
+        let kept = match self.spool.append(&frame, event, || waiting = self.unsent.add(event)) {
             Ok(()) => Kept::OnDisk,
             Err(error) => self.keep_in_memory(event, &error),
         };
@@ -183,7 +186,27 @@ impl Meter {
 
     /// The same by UTC day, oldest first.
     pub fn unsent_by_day(&self, tenant: &TenantId) -> Vec<UsageDay> {
-        self.unsent.by_day(tenant)
+        let mut days: BTreeMap<Date, UsageSum> = BTreeMap::new();
+        for hour in self.unsent.by_hour(tenant) {
+            *days.entry(UsageDay::day_of(hour.hour_start)).or_default() += hour.sum;
+        }
+        let day = |(day, UsageSum { requests, counters })| UsageDay { day, requests, counters };
+        days.into_iter().map(day).collect()
+    }
+
+    /// The same by UTC hour, oldest first.
+    pub fn unsent_by_hour(&self, tenant: &TenantId) -> Vec<UsageHour> {
+        self.unsent.by_hour(tenant)
+    }
+
+    /// The name of this node: it stays with the spool's folder.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// What this node served and sent, by hour, oldest first; an hour is remembered for a week after it was sent.
+    pub fn hours(&self) -> Vec<NodeHour> {
+        self.spool.hours().list()
     }
 
     /// Events recorded and not yet confirmed by the ledger.
@@ -235,16 +258,17 @@ impl Meter {
 
     fn keep_in_memory(&self, event: &UsageEvent, error: &io::Error) -> Kept {
         metrics::write_failed();
+        self.spool.count_refused(event);
         let mut in_memory = self.in_memory.lock();
         if in_memory.len() < EVENTS_IN_MEMORY_MAX {
             if in_memory.is_empty() {
                 tracing::error!(%error, "the usage spool refuses events; they are kept in memory");
             }
             in_memory.push_back(event.clone());
+            self.unsent.add(event);
             return Kept::InMemory;
         }
         drop(in_memory);
-        self.unsent.subtract(&Tally::of(std::slice::from_ref(event)).out_of_order());
         metrics::dropped();
         tracing::error!(%error, request_id = %event.request_id, tenant_id = %event.tenant_id, "a usage event is lost");
         Kept::Dropped
@@ -265,21 +289,5 @@ impl fmt::Debug for Meter {
             .field("spool", &self.spool)
             .field("depth", &self.depth())
             .finish_non_exhaustive()
-    }
-}
-
-/// The sums of what an earlier process left.
-fn sum_up(spool: &Spool, start: Position) -> io::Result<Unsent> {
-    let unsent = Unsent::default();
-    let mut at = start;
-    loop {
-        let batch = spool.read(at, EVENTS_PER_SCAN)?;
-        for event in &batch.events {
-            unsent.add(event);
-        }
-        if batch.events.is_empty() {
-            return Ok(unsent);
-        }
-        at = batch.end;
     }
 }

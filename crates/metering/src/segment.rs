@@ -93,11 +93,24 @@ pub(crate) fn read(
     to: u64,
     events_max: usize,
 ) -> io::Result<Contents> {
-    let mut file = File::open(path(folder, number))?;
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(from))?;
-    file.take(to.saturating_sub(from)).read_to_end(&mut bytes)?;
-    Ok(scan(number, from, &bytes, events_max))
+    let mut contents = Contents::default();
+    let bytes = bytes_between(folder, number, from, to)?;
+    let (end, damage) = scan(number, from, &bytes, events_max, |_, event| contents.events.push(event));
+    (contents.end, contents.damage) = (end, damage);
+    Ok(contents)
+}
+
+/// Shows every event between two offsets of a segment, with the offset it stands at.
+pub(crate) fn visit(
+    folder: &Path,
+    number: u64,
+    from: u64,
+    to: u64,
+    mut seen: impl FnMut(u64, &UsageEvent),
+) -> io::Result<()> {
+    let bytes = bytes_between(folder, number, from, to)?;
+    scan(number, from, &bytes, usize::MAX, |offset, event| seen(offset, &event));
+    Ok(())
 }
 
 /// Forgets a segment whose events are all in the ledger; keeps it beside when it is hurt.
@@ -113,17 +126,35 @@ pub(crate) fn retire(folder: &Path, number: u64, hurt: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn scan(number: u64, from: u64, bytes: &[u8], events_max: usize) -> Contents {
-    let mut contents = Contents { end: from, ..Contents::default() };
+fn bytes_between(folder: &Path, number: u64, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path(folder, number))?;
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    file.take(to.saturating_sub(from)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Shows at most `events_max` events of `bytes`, which stand at offset `from`; returns the offset after the last byte
+/// that was looked at, and what could not be read.
+fn scan(
+    number: u64,
+    from: u64,
+    bytes: &[u8],
+    events_max: usize,
+    mut seen: impl FnMut(u64, UsageEvent),
+) -> (u64, Vec<Damage>) {
+    let mut hurt = Vec::new();
+    let mut events = 0;
     let mut at = if from == 0 { header_bytes(bytes) } else { 0 };
     let mut hurt_from = None;
-    while at < bytes.len() && contents.events.len() < events_max {
+    while at < bytes.len() && events < events_max {
         match frame::decode(&bytes[at..]) {
             Found::Event(event, length) => {
                 if let Some(start) = hurt_from.take() {
-                    contents.damage.push(damage(number, from, start, at, Place::Middle));
+                    hurt.push(damage(number, from, start, at, Place::Middle));
                 }
-                contents.events.push(*event);
+                seen(from + at as u64, *event);
+                events += 1;
                 at += length;
             }
             Found::Damage => {
@@ -134,10 +165,9 @@ fn scan(number: u64, from: u64, bytes: &[u8], events_max: usize) -> Contents {
         }
     }
     if let Some(start) = hurt_from {
-        contents.damage.push(damage(number, from, start, at, Place::Tail));
+        hurt.push(damage(number, from, start, at, Place::Tail));
     }
-    contents.end = from + at as u64;
-    contents
+    (from + at as u64, hurt)
 }
 
 fn damage(segment: u64, from: u64, start: usize, end: usize, place: Place) -> Damage {

@@ -1,6 +1,6 @@
 //! Events on disk: appended by requests, read in order by the flusher, forgotten once the ledger has them.
 //!
-//! Segments are numbered files; the newest is appended to, all older ones are only read. `cursor` says how far the
+//! Segments are numbered files; the newest is appended to, all older ones are only read. The cursor says how far the
 //! ledger has come. It may lag behind (a crash before it is written), never run ahead.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 use stdx::atomic_file;
 use tenancy::UsageEvent;
 
+use crate::cursor::{self, Cursor};
+use crate::hours::{Hours, SentHours};
 use crate::segment::{self, Damage, HEADER_BYTES, Place};
-
-const CURSOR: &str = "cursor";
 
 /// A place in the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,40 +64,63 @@ struct Writer {
     older_bytes: u64,
     /// Segments that were closed since the last sync.
     unsynced: Vec<Arc<File>>,
+    /// What was served and sent. Here, so that it is counted up to exactly the last frame.
+    hours: Hours,
 }
 
 impl Spool {
-    /// Opens the spool in `folder` and says from where its events are still to be sent.
-    pub(crate) fn open(folder: &Path, bounds: Bounds) -> io::Result<(Self, Position)> {
+    /// Opens the spool in `folder`, says from where its events are still to be sent, and shows each of them to
+    /// `waiting`.
+    pub(crate) fn open(
+        folder: &Path,
+        bounds: Bounds,
+        mut waiting: impl FnMut(&UsageEvent),
+    ) -> io::Result<(Self, Position)> {
         fs::create_dir_all(folder)?;
         let mut older: BTreeMap<u64, u64> = segment::list(folder)?.into_iter().collect();
-        let cursor = read_cursor(folder);
-        let last = older.keys().next_back().copied().max(cursor.map(|cursor| cursor.segment));
+        let cursor = cursor::read(folder);
+        let named = cursor.as_ref().map(|cursor| cursor.sent_to.segment.max(cursor.served_to.segment));
+        let last = older.keys().next_back().copied().max(named);
         let segment = last.map_or(1, |last| last + 1);
         let file = Arc::new(segment::create(folder, segment)?);
         atomic_file::sync_folder(folder)?;
-        if let Some(cursor) = cursor {
+        if let Some(cursor) = &cursor {
             // Left by a crash between the cursor and the removal.
-            for sent in older.extract_if(..cursor.segment, |_, _| true) {
+            for sent in older.extract_if(..cursor.sent_to.segment, |_, _| true) {
                 segment::retire(folder, sent.0, false)?;
             }
         }
         let oldest = older.keys().next().copied().unwrap_or(segment);
-        let start = match cursor {
-            Some(cursor) if cursor.segment == oldest => cursor,
+        let start = match &cursor {
+            Some(cursor) if cursor.sent_to.segment == oldest => cursor.sent_to,
             _ => Position { segment: oldest, offset: 0 },
         };
+        let (served_to, mut hours) = match cursor {
+            Some(cursor) => (cursor.served_to, cursor.hours),
+            None => (start, Hours::default()),
+        };
+        for (&number, &length) in &older {
+            let from = if number == start.segment { start.offset } else { 0 };
+            segment::visit(folder, number, from, length, |offset, event| {
+                waiting(event);
+                if (Position { segment: number, offset }) >= served_to {
+                    hours.add_served(event);
+                }
+            })?;
+        }
         let older_bytes = older.values().sum();
         let unsynced = Vec::new();
         let writer =
-            Writer { file, segment, length: HEADER_BYTES, torn: false, older, older_bytes, unsynced };
+            Writer { file, segment, length: HEADER_BYTES, torn: false, older, older_bytes, unsynced, hours };
         let spool =
             Self { folder: folder.to_owned(), bounds, writer: Mutex::new(writer), hurt: Mutex::default() };
         Ok((spool, start))
     }
 
-    /// Appends one frame with one write(2); on return it survives the death of the process.
-    pub(crate) fn append(&self, frame: &[u8]) -> io::Result<()> {
+    /// Appends the frame of an event with one write(2); on return it survives the death of the process.
+    ///
+    /// `appended` runs before anybody can read the event back.
+    pub(crate) fn append(&self, frame: &[u8], event: &UsageEvent, appended: impl FnOnce()) -> io::Result<()> {
         let frame_bytes = frame.len() as u64;
         let mut writer = self.writer.lock();
         if writer.bytes() + frame_bytes > self.bounds.spool_bytes_max {
@@ -111,6 +134,26 @@ impl Spool {
             return Err(error);
         }
         writer.length += frame_bytes;
+        writer.hours.add_served(event);
+        appended();
+        Ok(())
+    }
+
+    /// Counts an event as served that the disk refused.
+    pub(crate) fn count_refused(&self, event: &UsageEvent) {
+        self.writer.lock().hours.add_served(event);
+    }
+
+    /// What was served and sent, by hour.
+    pub(crate) fn hours(&self) -> Hours {
+        self.writer.lock().hours.clone()
+    }
+
+    /// Shows `known` every event from `from` on while nothing can be appended; `from` must be near the end.
+    pub(crate) fn recount(&self, from: Position, known: impl FnOnce(&[UsageEvent])) -> io::Result<()> {
+        let writer = self.writer.lock();
+        let batch = self.read_segments(&writer.segments_from(from.segment), from, usize::MAX)?;
+        known(&batch.events);
         Ok(())
     }
 
@@ -129,28 +172,21 @@ impl Spool {
 
     /// Reads at most `events_max` events from `from` on.
     pub(crate) fn read(&self, from: Position, events_max: usize) -> io::Result<Batch> {
-        let mut batch = Batch { events: Vec::new(), end: from, damage: Vec::new() };
-        let segments = self.segments_from(from.segment);
-        for &(number, length) in &segments {
-            let start = if number == from.segment { from.offset } else { 0 };
-            let wanted = events_max - batch.events.len();
-            let contents = segment::read(&self.folder, number, start, length, wanted)?;
-            batch.end = Position { segment: number, offset: contents.end };
-            batch.events.extend(contents.events);
-            batch.damage.extend(contents.damage);
-            if batch.events.len() == events_max {
-                break;
-            }
-        }
-        Ok(batch)
+        let segments = self.writer.lock().segments_from(from.segment);
+        self.read_segments(&segments, from, events_max)
     }
 
-    /// Forgets everything before `to`; the ledger has it.
-    pub(crate) fn advance(&self, to: Position, damage: &[Damage]) -> io::Result<()> {
+    /// Forgets everything before `to`, which the ledger has, and counts `sent`.
+    pub(crate) fn advance(&self, to: Position, sent: &SentHours, damage: &[Damage]) -> io::Result<()> {
         self.hurt.lock().extend(
             damage.iter().filter(|damage| damage.place == Place::Middle).map(|damage| damage.segment),
         );
-        write_cursor(&self.folder, to)?;
+        let cursor = {
+            let mut writer = self.writer.lock();
+            writer.hours.add_sent(sent);
+            Cursor { sent_to: to, served_to: writer.end(), hours: writer.hours.clone() }
+        };
+        cursor::write(&self.folder, &cursor)?;
         let done: Vec<u64> =
             self.writer.lock().older.range(..to.segment).map(|(number, _)| *number).collect();
         for number in done {
@@ -177,11 +213,20 @@ impl Spool {
         Ok(())
     }
 
-    /// Segments from a number on, with the bytes that may be read of each.
-    fn segments_from(&self, number: u64) -> Vec<(u64, u64)> {
-        let writer = self.writer.lock();
-        let older = writer.older.range(number..).map(|(number, length)| (*number, *length));
-        older.chain([(writer.segment, writer.length)]).collect()
+    fn read_segments(&self, segments: &[(u64, u64)], from: Position, events_max: usize) -> io::Result<Batch> {
+        let mut batch = Batch { events: Vec::new(), end: from, damage: Vec::new() };
+        for &(number, length) in segments {
+            let start = if number == from.segment { from.offset } else { 0 };
+            let wanted = events_max - batch.events.len();
+            let contents = segment::read(&self.folder, number, start, length, wanted)?;
+            batch.end = Position { segment: number, offset: contents.end };
+            batch.events.extend(contents.events);
+            batch.damage.extend(contents.damage);
+            if batch.events.len() == events_max {
+                break;
+            }
+        }
+        Ok(batch)
     }
 }
 
@@ -190,19 +235,18 @@ impl Writer {
         self.length + self.older_bytes
     }
 
+    /// Where the next frame will stand.
+    fn end(&self) -> Position {
+        Position { segment: self.segment, offset: self.length }
+    }
+
+    /// Segments from a number on, with the bytes that may be read of each.
+    fn segments_from(&self, number: u64) -> Vec<(u64, u64)> {
+        let older = self.older.range(number..).map(|(number, length)| (*number, *length));
+        older.chain([(self.segment, self.length)]).collect()
+    }
+
     fn forget(&mut self, segment: u64) {
         self.older_bytes -= self.older.remove(&segment).unwrap_or(0);
     }
-}
-
-/// A cursor that cannot be read is no cursor: everything is sent again, and counted once.
-fn read_cursor(folder: &Path) -> Option<Position> {
-    let text = fs::read_to_string(folder.join(CURSOR)).ok()?;
-    let (segment, offset) = text.trim_end().split_once(' ')?;
-    Some(Position { segment: segment.parse().ok()?, offset: offset.parse().ok()? })
-}
-
-fn write_cursor(folder: &Path, to: Position) -> io::Result<()> {
-    let text = format!("{} {}\n", to.segment, to.offset);
-    atomic_file::write(&folder.join(CURSOR), text.as_bytes(), 0o600)
 }

@@ -1,14 +1,11 @@
-//! What is on its way: events recorded that the ledger has not confirmed, summed by tenant and day.
+//! What is on its way: events recorded that the ledger has not confirmed, summed by tenant and hour.
 
 use std::collections::{BTreeMap, HashMap};
 
-use control::UsageDay;
+use control::UsageHour;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use parking_lot::Mutex;
-use tenancy::{Counters, TenantId, UsageEvent};
-
-const DAY_MS: i64 = 86_400_000;
+use tenancy::{Counters, TenantId, UsageEvent, UsageSum};
 
 /// The sums, shared by requests that add and the flusher that takes away.
 #[derive(Debug, Default)]
@@ -27,61 +24,54 @@ pub(crate) struct Depth {
 /// The sums of one batch.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    sums: HashMap<TenantId, Days>,
+    sums: HashMap<TenantId, Hours>,
     events: u64,
     newest: Option<Timestamp>,
 }
 
-/// Days since 1970 in UTC, and what is waiting of each.
-type Days = BTreeMap<i64, Sum>;
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Sum {
-    requests: u64,
-    counters: Counters,
-}
+/// First instants of hours, and what is waiting of each.
+type Hours = BTreeMap<Timestamp, UsageSum>;
 
 #[derive(Debug, Default)]
 struct Backlog {
-    tenants: HashMap<TenantId, Days>,
+    tenants: HashMap<TenantId, Hours>,
     events: u64,
     oldest: Option<Timestamp>,
 }
 
 impl Unsent {
+    /// Adds an event and returns how many wait now.
     pub(crate) fn add(&self, event: &UsageEvent) -> u64 {
-        let mut backlog = self.backlog.lock();
-        if backlog.oldest.is_none() {
-            backlog.oldest = Some(event.occurred_at);
-        }
-        backlog.events += 1;
-        if let Some(days) = backlog.tenants.get_mut(&event.tenant_id) {
-            days.entry(day_number(event)).or_default().add(event);
-        } else {
-            let days = backlog.tenants.entry(event.tenant_id.clone()).or_default();
-            days.entry(day_number(event)).or_default().add(event);
-        }
-        backlog.events
+        self.backlog.lock().add(event)
     }
 
     pub(crate) fn subtract(&self, sent: &Tally) {
         let mut backlog = self.backlog.lock();
-        for (tenant, sent_days) in &sent.sums {
-            let Some(days) = backlog.tenants.get_mut(tenant) else { continue };
-            for (day, sent_sum) in sent_days {
-                let Some(sum) = days.get_mut(day) else { continue };
-                sum.subtract(*sent_sum);
+        for (tenant, sent_hours) in &sent.sums {
+            let Some(hours) = backlog.tenants.get_mut(tenant) else { continue };
+            for (hour, sent_sum) in sent_hours {
+                let Some(sum) = hours.get_mut(hour) else { continue };
+                *sum -= *sent_sum;
                 if sum.requests == 0 {
-                    days.remove(day);
+                    hours.remove(hour);
                 }
             }
-            if days.is_empty() {
+            if hours.is_empty() {
                 backlog.tenants.remove(tenant);
             }
         }
         backlog.events = backlog.events.saturating_sub(sent.events);
         // The spool is sent in the order it was written, so what is left is younger than what was sent.
         backlog.oldest = if backlog.events == 0 { None } else { sent.newest.max(backlog.oldest) };
+    }
+
+    /// Starts over from what is known to wait: for when a part of the spool was lost, and with it what was added.
+    pub(crate) fn start_over(&self, waiting: &[UsageEvent]) {
+        let mut backlog = self.backlog.lock();
+        *backlog = Backlog::default();
+        for event in waiting {
+            backlog.add(event);
+        }
     }
 
     pub(crate) fn depth(&self) -> Depth {
@@ -98,11 +88,23 @@ impl Unsent {
         total
     }
 
-    pub(crate) fn by_day(&self, tenant: &TenantId) -> Vec<UsageDay> {
+    pub(crate) fn by_hour(&self, tenant: &TenantId) -> Vec<UsageHour> {
         let backlog = self.backlog.lock();
-        let days = backlog.tenants.get(tenant).into_iter().flatten();
-        days.map(|(&day, sum)| UsageDay { day: date_of(day), requests: sum.requests, counters: sum.counters })
-            .collect()
+        let hours = backlog.tenants.get(tenant).into_iter().flatten();
+        hours.map(|(&hour_start, &sum)| UsageHour { hour_start, sum }).collect()
+    }
+}
+
+impl Backlog {
+    fn add(&mut self, event: &UsageEvent) -> u64 {
+        self.oldest = self.oldest.or(Some(event.occurred_at));
+        self.events += 1;
+        let hours = match self.tenants.get_mut(&event.tenant_id) {
+            Some(hours) => hours,
+            None => self.tenants.entry(event.tenant_id.clone()).or_default(),
+        };
+        *hours.entry(event.hour_start()).or_default() += UsageSum::of(event);
+        self.events
     }
 }
 
@@ -110,8 +112,8 @@ impl Tally {
     pub(crate) fn of(events: &[UsageEvent]) -> Self {
         let mut tally = Self::default();
         for event in events {
-            let days = tally.sums.entry(event.tenant_id.clone()).or_default();
-            days.entry(day_number(event)).or_default().add(event);
+            let hours = tally.sums.entry(event.tenant_id.clone()).or_default();
+            *hours.entry(event.hour_start()).or_default() += UsageSum::of(event);
             tally.events += 1;
             tally.newest = tally.newest.max(Some(event.occurred_at));
         }
@@ -122,28 +124,4 @@ impl Tally {
     pub(crate) fn out_of_order(self) -> Self {
         Self { newest: None, ..self }
     }
-}
-
-impl Sum {
-    fn add(&mut self, event: &UsageEvent) {
-        self.requests += 1;
-        self.counters += event.counters;
-    }
-
-    fn subtract(&mut self, sent: Self) {
-        let counters = &mut self.counters;
-        self.requests = self.requests.saturating_sub(sent.requests);
-        counters.api_calls = counters.api_calls.saturating_sub(sent.counters.api_calls);
-        counters.search_queries = counters.search_queries.saturating_sub(sent.counters.search_queries);
-        counters.memories_created = counters.memories_created.saturating_sub(sent.counters.memories_created);
-        counters.storage_bytes_delta -= sent.counters.storage_bytes_delta;
-    }
-}
-
-fn day_number(event: &UsageEvent) -> i64 {
-    event.occurred_at.as_millisecond().div_euclid(DAY_MS)
-}
-
-fn date_of(day_number: i64) -> Date {
-    UsageDay::day_of(Timestamp::from_millisecond(day_number * DAY_MS).unwrap_or(Timestamp::UNIX_EPOCH))
 }

@@ -3,7 +3,9 @@
 mod close_idle_stores;
 mod delete_tenants;
 mod embed_pending_memories;
+mod prune_usage;
 mod purge_expired_memories;
+mod reconcile_usage;
 mod registry;
 
 pub use delete_tenants::Deletions;

@@ -21,10 +21,11 @@ mod update_memory;
 mod visit;
 
 pub use administration::{
-    Caller, Person, Reach, accept_invite, add_member, create_api_key, create_invite, create_operator_key,
-    create_tenant, delete_tenant, list_api_keys, list_invites, list_members, list_plans, list_tenants,
-    refresh_jwks, remove_member, report_usage, revoke_api_key, revoke_invite, rotate_api_key, set_plan,
-    show_audit_log, show_deletion, show_jwks, show_tenant, update_member, update_tenant,
+    Caller, Person, Reach, accept_invite, add_member, adjust_usage, create_api_key, create_invite,
+    create_operator_key, create_tenant, delete_tenant, list_api_keys, list_invites, list_members, list_plans,
+    list_tenants, list_usage_events, reconcile_usage, refresh_jwks, remove_member, report_usage,
+    revoke_api_key, revoke_invite, rotate_api_key, set_plan, show_audit_log, show_deletion, show_jwks,
+    show_tenant, update_member, update_tenant,
 };
 pub use create_memory::{StoredMemory, create_memory};
 pub use create_memory_batch::create_memory_batch;
@@ -38,7 +39,7 @@ pub use memory_history::memory_history;
 pub use revert_memory::revert_memory;
 pub use search::search;
 pub use shape::{memory_to_wire, tenant_to_wire};
-pub use show_usage::{show_usage, usage_of};
+pub use show_usage::show_usage;
 pub use stats::stats;
 pub use update_memory::update_memory;
 pub use visit::{Done, Settled, Visit};

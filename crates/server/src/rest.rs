@@ -3,6 +3,7 @@
 mod api_keys;
 mod audit_log;
 mod call;
+mod csv_answer;
 mod docs_page;
 mod invites;
 mod jwks;

@@ -151,6 +151,15 @@ impl RequestId {
         Self(uuid)
     }
 
+    /// Reads an id as it is printed.
+    ///
+    /// # Errors
+    /// When the text is no UUID.
+    pub fn parse(text: &str) -> Result<Self, InvalidIdentity> {
+        let uuid = Uuid::try_parse(text);
+        uuid.map(Self).map_err(|_| InvalidIdentity { what: "a request id", rule: "is a UUID" })
+    }
+
     /// The id as a UUID.
     pub fn as_uuid(&self) -> Uuid {
         self.0

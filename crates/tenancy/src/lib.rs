@@ -15,4 +15,4 @@ pub use operation::{Operation, RateClass};
 pub use role::Role;
 pub use scope::{InvalidScope, Scope, Scopes};
 pub use tenant::{Environment, Tenant, TenantKind, TenantStatus};
-pub use usage::{Counters, UsageEvent, Work};
+pub use usage::{Counters, NodeHour, UsageEvent, UsageSum, Work, hour_start};

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
 use jiff::civil::Date;
-use tenancy::{Counters, RequestId, TenantId, UsageEvent};
+use tenancy::{Counters, RequestId, TenantId, UsageEvent, UsageSum};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::{Conflict, Recorded, UsageDay};
+use super::{Conflict, Recorded, UsageDay, UsageEventsQuery, UsageHour};
 use crate::postgres::{Answer, parsed, signed, unsigned};
+use crate::usage_retention;
 
 /// Inserts what is new and rolls up exactly that. Hours and days are visited in one order, so that two flushers at
 /// once wait for each other and never deadlock.
@@ -62,7 +64,7 @@ struct Columns<'a> {
     search_queries: Vec<i64>,
     memories_created: Vec<i64>,
     storage_bytes_deltas: Vec<i64>,
-    times: Vec<jiff::Timestamp>,
+    times: Vec<Timestamp>,
 }
 
 impl<'a> Columns<'a> {
@@ -84,7 +86,14 @@ pub(super) async fn record(tx: &impl GenericClient, events: &[UsageEvent]) -> An
     // An id that is twice in the batch is offered once here and looked at with the others that were known.
     let mut offered: HashMap<Uuid, &UsageEvent> = HashMap::with_capacity(events.len());
     let (mut columns, mut again) = (Columns::default(), Vec::new());
+    let mut recorded = Recorded::default();
+    let open_from = usage_retention::postgres::closed_through(tx).await?.map(usage_retention::end_of);
     for event in events {
+        if open_from.is_some_and(|open| event.occurred_at < open) {
+            keep_aside(tx, event).await?;
+            recorded.late.push(event.clone());
+            continue;
+        }
         match offered.entry(event.request_id.as_uuid()) {
             Entry::Vacant(place) => {
                 place.insert(event);
@@ -115,7 +124,7 @@ pub(super) async fn record(tx: &impl GenericClient, events: &[UsageEvent]) -> An
         offered.remove(&row.try_get::<_, Uuid>(0)?);
     }
     let known: Vec<&UsageEvent> = offered.into_values().chain(again).collect();
-    let mut recorded = Recorded { inserted: inserted.len() as u64, ..Recorded::default() };
+    recorded.inserted = inserted.len() as u64;
     if known.is_empty() {
         return Ok(recorded);
     }
@@ -131,7 +140,7 @@ pub(super) async fn record(tx: &impl GenericClient, events: &[UsageEvent]) -> An
     Ok(recorded)
 }
 
-pub(super) async fn by_day(
+pub(crate) async fn by_day(
     reader: &impl GenericClient,
     tenant: &TenantId,
     first: Date,
@@ -139,10 +148,84 @@ pub(super) async fn by_day(
 ) -> Answer<Vec<UsageDay>> {
     let days = reader
         .prepare_cached(
-            "SELECT * FROM usage_daily WHERE tenant_id = $1 AND day BETWEEN $2 AND $3 ORDER BY day",
+            "SELECT day, sum(requests)::bigint AS requests, sum(api_calls)::bigint AS api_calls,
+                 sum(search_queries)::bigint AS search_queries, sum(memories_created)::bigint AS memories_created,
+                 sum(storage_bytes_delta)::bigint AS storage_bytes_delta
+             FROM (
+                 SELECT day, requests, api_calls, search_queries, memories_created, storage_bytes_delta
+                 FROM usage_daily WHERE tenant_id = $1 AND day BETWEEN $2 AND $3
+                 UNION ALL
+                 SELECT day, 0, api_calls, search_queries, memories_created, storage_bytes_delta
+                 FROM usage_adjustments WHERE tenant_id = $1 AND day BETWEEN $2 AND $3
+             ) AS all_rows GROUP BY day ORDER BY day",
         )
         .await?;
     reader.query(&days, &[&tenant.as_str(), &first, &last]).await?.iter().map(usage_day).collect()
+}
+
+/// Keeps an event of a closed day where a person finds it.
+async fn keep_aside(tx: &impl GenericClient, event: &UsageEvent) -> Answer<()> {
+    let insert = tx
+        .prepare_cached(
+            "INSERT INTO usage_late_events (request_id, tenant_id, workspace, route, status_code, api_calls,
+                 search_queries, memories_created, storage_bytes_delta, occurred_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+        )
+        .await?;
+    let c = event.counters;
+    tx.execute(
+        &insert,
+        &[
+            &event.request_id.as_uuid(),
+            &event.tenant_id.as_str(),
+            &event.workspace,
+            &event.route,
+            &i32::from(event.status),
+            &signed(c.api_calls),
+            &signed(c.search_queries),
+            &signed(c.memories_created),
+            &c.storage_bytes_delta,
+            &event.occurred_at,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn by_hour(
+    reader: &impl GenericClient,
+    tenant: &TenantId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Answer<Vec<UsageHour>> {
+    let hours = reader
+        .prepare_cached(
+            "SELECT * FROM usage_hourly WHERE tenant_id = $1 AND hour_start >= $2 AND hour_start < $3
+             ORDER BY hour_start",
+        )
+        .await?;
+    let usage_hour = |row: &Row| {
+        let sum = UsageSum { requests: unsigned(row, "requests")?, counters: counters(row)? };
+        Ok(UsageHour { hour_start: row.try_get("hour_start")?, sum })
+    };
+    reader.query(&hours, &[&tenant.as_str(), &from, &to]).await?.iter().map(usage_hour).collect()
+}
+
+pub(super) async fn events(reader: &impl GenericClient, query: &UsageEventsQuery) -> Answer<Vec<UsageEvent>> {
+    let UsageEventsQuery { tenant, from, to, after, limit } = query;
+    // The id of no event sorts before all others of its moment.
+    let (after_at, after_id) = after.map_or((*from, Uuid::nil()), |(at, id)| (at, id.as_uuid()));
+    let page = reader
+        .prepare_cached(
+            "SELECT * FROM usage_events
+             WHERE occurred_at >= $1 AND occurred_at < $2 AND (occurred_at, request_id) > ($3, $4)
+                 AND ($5::text IS NULL OR tenant_id = $5)
+             ORDER BY occurred_at, request_id LIMIT $6",
+        )
+        .await?;
+    let tenant = tenant.as_ref().map(TenantId::as_str);
+    let rows = reader.query(&page, &[from, to, &after_at, &after_id, &tenant, &i64::from(*limit)]).await?;
+    rows.iter().map(usage_event).collect()
 }
 
 pub(super) async fn stored_event(reader: &impl GenericClient, id: RequestId) -> Answer<Option<UsageEvent>> {

@@ -15,7 +15,7 @@ contract! {
     flushers_at_once_count_every_event_once,
 }
 
-fn event(tenant: &TenantId, at_ms: i64) -> UsageEvent {
+pub(crate) fn event(tenant: &TenantId, at_ms: i64) -> UsageEvent {
     let occurred_at = Timestamp::from_millisecond(at_ms).unwrap();
     UsageEvent {
         request_id: RequestId::at(occurred_at),
@@ -28,11 +28,11 @@ fn event(tenant: &TenantId, at_ms: i64) -> UsageEvent {
     }
 }
 
-fn somebody() -> TenantId {
+pub(crate) fn somebody() -> TenantId {
     TenantId::from_uuid(RequestId::at(Timestamp::UNIX_EPOCH).as_uuid())
 }
 
-async fn days(control: &Control, tenant: &TenantId) -> Vec<String> {
+pub(crate) async fn days(control: &Control, tenant: &TenantId) -> Vec<String> {
     let days = control.usage_by_day(tenant, date(1970, 1, 1), date(2100, 1, 1)).await.unwrap();
     days.into_iter().map(|d| format!("{} {} {}", d.day, d.requests, d.counters.memories_created)).collect()
 }

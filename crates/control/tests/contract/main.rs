@@ -7,6 +7,7 @@ mod ledger;
 mod people;
 mod postgres;
 mod tenants;
+mod usage_proof;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -89,6 +90,7 @@ async fn everything_holds_on_postgres_too() {
     keys::on_postgres(&server).await;
     deletions::on_postgres(&server).await;
     ledger::on_postgres(&server).await;
+    usage_proof::on_postgres(&server).await;
 }
 
 impl Plane {
@@ -100,6 +102,16 @@ impl Plane {
                 other.query_row(sql, [], |row| row.get(0)).unwrap()
             }
             Place::Database(server, database) => server.query(database, sql),
+        }
+    }
+
+    /// Runs a statement past the control plane, as somebody with bad intentions would.
+    fn execute(&self, sql: &str) {
+        match &self.place {
+            Place::Folder(_) => {
+                rusqlite::Connection::open(self.file()).unwrap().execute_batch(sql).unwrap();
+            }
+            Place::Database(server, database) => _ = server.query(database, sql),
         }
     }
 

@@ -1,74 +1,95 @@
-//! `engram usage`: what tenants used, by day.
+//! `engram usage`: what tenants used, for people, for billing systems, and proven.
 
-use api::UsageReport;
-use clap::Args;
+mod adjust;
+mod export;
+mod reconcile;
+mod show;
+
+use clap::{Args, Subcommand};
 
 use crate::cli::{Reach, Shared};
 use crate::door::{Door, encode};
 use crate::failure::Failure;
-use crate::terminal::{self, Format};
 
 const EXAMPLES: &str = "\
 Examples:
-  engram usage                                    every tenant, the last 31 days
-  engram usage --tenant acme --from 2026-11-01 --to 2026-11-30
-  engram usage --json
+  engram usage show                                            every tenant, the last 31 days
+  engram usage show --tenant acme --from 2026-11-01 --to 2026-11-30
+  engram usage show --tenant acme --by hour --json             what GET /v1/usage answers
+  engram usage export --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z > november.jsonl
+  engram usage export --as stripe --event-name engram_api_calls --counter api-calls
+  engram usage reconcile                                       what was served against what the ledger holds
+  engram usage adjust --id inc-42 --tenant acme --day 2026-11-24 --api-calls=-120 --reason \"incident 42\"
 
-Days are in UTC. The ledger is a few seconds behind.";
+Days and hours are in UTC. Test tenants are never billed; an export leaves them out unless told.";
 
-/// What tenants used, by day
+/// What tenants used: show, export, reconcile, correct
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Usage {
-    /// Only this tenant
-    #[arg(long, value_name = "SLUG")]
-    tenant: Option<String>,
-    /// The first day [default: 30 days before --to]
-    #[arg(long, value_name = "DAY")]
-    from: Option<String>,
-    /// The last day [default: today]
-    #[arg(long, value_name = "DAY")]
-    to: Option<String>,
+    #[command(subcommand)]
+    deed: Deed,
     #[command(flatten)]
     reach: Reach,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// What one tenant used, or all of them, by day or hour
+    Show(show::Show),
+    /// Single events as JSON Lines, in a shape that billing meters take
+    Export(export::Export),
+    /// Whether what was served is what the ledger holds, hour by hour
+    Reconcile(reconcile::Reconcile),
+    /// Correct a tenant's day; what was counted stays as it is
+    Adjust(adjust::Adjust),
 }
 
 impl Usage {
     pub(crate) async fn run(self, shared: &Shared) -> Result<(), Failure> {
         let door = Door::open(&self.reach, shared).await?;
-        let outcome = self.read(&door).await;
-        door.close().await;
-        show(shared.format(), &outcome?)
-    }
-
-    /// Every page as one report.
-    async fn read(&self, door: &Door) -> Result<UsageReport, Failure> {
-        let mut path = "/usage?limit=100".to_owned();
-        for (name, value) in [("tenant", &self.tenant), ("from", &self.from), ("to", &self.to)] {
-            if let Some(value) = value {
-                path.push_str(&format!("&{name}={}", encode(value)));
+        let format = shared.format();
+        let (door, outcome) = match self.deed {
+            Deed::Show(show) => show.run(door, format).await,
+            Deed::Export(export) => {
+                let outcome = export.run(&door).await;
+                (door, outcome)
             }
-        }
-        let mut report: UsageReport = door.get(&path).await?;
-        while let Some(cursor) = report.next_cursor.take() {
-            let page: UsageReport = door.get(&format!("{path}&cursor={}", encode(&cursor))).await?;
-            report.items.extend(page.items);
-            report.next_cursor = page.next_cursor;
-        }
-        Ok(report)
+            Deed::Reconcile(reconcile) => {
+                let outcome = reconcile.run(&door, format).await;
+                (door, outcome)
+            }
+            Deed::Adjust(adjust) => {
+                let outcome = adjust.run(&door, format).await;
+                (door, outcome)
+            }
+        };
+        door.close().await;
+        outcome
     }
 }
 
-fn show(format: Format, report: &UsageReport) -> Result<(), Failure> {
-    if format == Format::Json {
-        return terminal::json(report);
+/// A path with those parameters that were given.
+fn with_query(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let mut path = path.to_owned();
+    let given = parameters.iter().filter_map(|(name, value)| value.map(|value| (name, value)));
+    for (count, (name, value)) in given.enumerate() {
+        path.push(if count == 0 { '?' } else { '&' });
+        path.push_str(&format!("{name}={}", encode(value)));
     }
-    let rows = report.items.iter().map(|row| {
-        let usage = &row.usage;
-        let numbers = [usage.api_calls, usage.search_queries, usage.memories_created];
-        let [calls, searches, memories] = numbers.map(|number| number.to_string());
-        [row.tenant.clone(), usage.day.clone(), calls, searches, memories, usage.storage_bytes.to_string()]
-    });
-    terminal::table(["TENANT", "DAY", "CALLS", "SEARCHES", "MEMORIES", "BYTES"], &[2, 3, 4, 5], rows);
-    Ok(())
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_given_is_not_asked_for() {
+        assert_eq!(with_query("/usage", &[("a", None)]), "/usage");
+        assert_eq!(
+            with_query("/usage", &[("a", None), ("b", Some("x y")), ("c", Some("1"))]),
+            "/usage?b=x%20y&c=1"
+        );
+    }
 }

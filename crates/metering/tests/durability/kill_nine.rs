@@ -136,6 +136,7 @@ async fn meter(folder: &Path) -> Arc<Meter> {
 async fn check_the_ledger(folder: &Path, answered: &BTreeSet<String>) {
     let meter = meter(folder).await;
     assert_eq!(meter.drain(Duration::from_secs(30)).await, 0);
+    let hours = meter.hours();
     drop(meter);
     let database = rusqlite::Connection::open(folder.join("control.db")).unwrap();
     let mut all = database.prepare("SELECT request_id FROM usage_events").unwrap();
@@ -154,6 +155,9 @@ async fn check_the_ledger(folder: &Path, answered: &BTreeSet<String>) {
     let days = control.usage_by_day(&tenant, date(2000, 1, 1), date(2200, 1, 1)).await.unwrap();
     let counted: u64 = days.iter().map(|day| day.counters.search_queries).sum();
     assert_eq!(counted, ledger.len() as u64, "the roll-up counts each once");
+    assert!(hours.iter().all(|hour| hour.served == hour.sent), "{hours:?}");
+    let served: u64 = hours.iter().map(|hour| hour.served.requests).sum();
+    assert_eq!(served, ledger.len() as u64, "the node counted each once, in twelve processes");
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::civil::date;
-use metering::{Meter, MeterOptions, Pressure};
+use metering::{DryRun, Meter, MeterOptions, Pressure};
 use tenancy::Counters;
 
-use crate::{Away, FakeLedger, clock, drain, event, open, record_many, somebody};
+use crate::{Away, FakeLedger, SLOW, clock, drain, event, open, record_many, somebody};
 
 fn quick() -> MeterOptions {
     MeterOptions { flush_every: Duration::from_millis(20), ..MeterOptions::default() }
@@ -136,4 +136,36 @@ async fn old_events_press() {
     assert_eq!(meter.oldest_age(), Duration::from_secs(25 * 3_600));
     drain(&meter).await;
     assert_eq!(meter.pressure(), Pressure::Low);
+}
+
+#[tokio::test]
+async fn a_slow_ledger_slows_no_request() {
+    let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(FakeLedger::default()));
+    let meter = open(folder.path(), &ledger, quick());
+    let _tasks = meter.start();
+    ledger.set(Away::Slow);
+    let tenant = somebody();
+    record_many(&meter, &tenant, 1);
+    wait_until(|| ledger.state.lock().unwrap().calls == 1).await;
+    let started = Instant::now();
+    let events = record_many(&meter, &tenant, 1_000);
+    assert!(started.elapsed() < SLOW, "recording waits for no ledger");
+    assert_eq!(meter.unsent(&tenant).api_calls, 1_001, "and all of it shows");
+    wait_until(|| meter.depth() == 0).await;
+    assert!(ledger.holds(&events));
+    assert!(ledger.state.lock().unwrap().calls <= 4, "what came meanwhile went in one batch");
+}
+
+#[tokio::test]
+async fn a_dry_run_forgets_what_it_added_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let meter = Meter::open(folder.path(), Arc::new(DryRun), quick(), clock()).unwrap();
+    let tenant = somebody();
+    record_many(&meter, &tenant, 500);
+    assert_eq!(drain(&meter).await, 0);
+    assert_eq!(meter.unsent(&tenant), Counters::default());
+    drop(meter);
+    let ledger = Arc::new(FakeLedger::default());
+    let meter = open(folder.path(), &ledger, quick());
+    assert_eq!((meter.depth(), drain(&meter).await, ledger.len()), (0, 0, 0), "the spool was trimmed");
 }

@@ -1,7 +1,10 @@
 //! What happens to usage events when things go wrong: crashes, damage, a ledger that is away, a full disk.
 
 mod bounds;
+mod clock_steps;
 mod damage;
+mod full_disk;
+mod hours;
 mod kill_nine;
 mod ledger_trouble;
 
@@ -43,9 +46,14 @@ enum Away {
     Refusing,
     /// Records, and then fails to say so.
     ForgettingToAnswer,
+    /// Answers after a while.
+    Slow,
     /// Never answers.
     Hanging,
 }
+
+/// How long a slow ledger takes for a batch.
+const SLOW: Duration = Duration::from_millis(400);
 
 impl FakeLedger {
     fn set(&self, away: Away) {
@@ -88,7 +96,7 @@ impl FakeLedger {
         }
         match state.away {
             Away::ForgettingToAnswer => (state.away, unavailable()),
-            Away::No | Away::Refusing | Away::Hanging => (state.away, Ok(recorded)),
+            Away::No | Away::Refusing | Away::Slow | Away::Hanging => (state.away, Ok(recorded)),
         }
     }
 }
@@ -100,8 +108,10 @@ impl Ledger for FakeLedger {
     ) -> Pin<Box<dyn Future<Output = Result<Recorded, ControlError>> + Send + 'a>> {
         let (away, answer) = self.take(events);
         Box::pin(async move {
-            if away == Away::Hanging {
-                std::future::pending::<()>().await;
+            match away {
+                Away::Slow => tokio::time::sleep(SLOW).await,
+                Away::Hanging => std::future::pending().await,
+                Away::No | Away::Refusing | Away::ForgettingToAnswer => {}
             }
             answer
         })
@@ -121,7 +131,11 @@ fn somebody() -> TenantId {
 }
 
 fn event(tenant: &TenantId) -> UsageEvent {
-    let occurred_at = Timestamp::from_millisecond(START_MS).unwrap();
+    event_at(tenant, START_MS)
+}
+
+fn event_at(tenant: &TenantId, at_ms: i64) -> UsageEvent {
+    let occurred_at = Timestamp::from_millisecond(at_ms).unwrap();
     UsageEvent {
         request_id: RequestId::at(occurred_at),
         tenant_id: tenant.clone(),

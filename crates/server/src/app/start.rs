@@ -8,14 +8,14 @@ use std::sync::Arc;
 use control::{Control, ControlError};
 use fleet::{Fleet, FleetError, FleetOptions};
 use gateway::{Gateway, PepperError, Peppers};
-use metering::{Meter, MeterError, MeterOptions};
+use metering::{DryRun, Ledger, Meter, MeterError, MeterOptions};
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use tenancy::Environment;
 
 use super::gateway_options::gateway_options;
 use super::{App, Background, DevAccess, Lifecycle, control_plane};
-use crate::config::Config;
+use crate::config::{Config, UsageRecording};
 use crate::jobs::Deletions;
 use crate::telemetry::Telemetry;
 use crate::vectors::Vectors;
@@ -87,7 +87,15 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         flush_events: config.usage.flush_events as u64,
         ..MeterOptions::default()
     };
-    let ledger: Arc<Control> = Arc::clone(&control);
+    let ledger: Arc<dyn Ledger> = match config.usage.recording {
+        UsageRecording::On => Arc::<Control>::clone(&control),
+        UsageRecording::DryRun => {
+            tracing::warn!(
+                "usage.dry_run is on: usage is measured and logged, and nobody can be billed on it"
+            );
+            Arc::new(DryRun)
+        }
+    };
     let meter = Meter::open(&data_dir.join("spool"), ledger, meter_options, Arc::clone(&clock))?;
     let fleet_options = FleetOptions {
         clock: Arc::clone(&clock),

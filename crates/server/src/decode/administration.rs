@@ -7,6 +7,7 @@ mod members;
 mod plans;
 mod reports;
 mod tenants;
+mod usage;
 
 use engine::Problem;
 use serde_json::Value;
@@ -18,9 +19,13 @@ use super::values::text;
 pub use api_keys::{KeyInput, create_api_key, rotate_api_key};
 pub use members::{InviteInput, MemberInput, accept_invite, add_member, create_invite, update_member};
 pub use plans::{PlanInput, PlanTarget, set_plan};
-pub use reports::{AuditLogQuery, UsageQuery, of_tenant, report_usage, show_audit_log};
+pub use reports::{AuditLogQuery, ReportFormat, UsageQuery, of_tenant, report_usage, show_audit_log};
 pub use tenants::{
     TenantChange, TenantInput, TenantQuery, create_tenant, list_tenants, tenants_cursor, update_tenant,
+};
+pub use usage::{
+    AdjustmentInput, OwnUsageQuery, UsageEventsInput, UsagePeriod, adjust_usage, list_usage_events,
+    reconcile_usage, show_usage, usage_cursor,
 };
 
 /// A tenant's slug.

@@ -9,7 +9,10 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::{close_idle_stores, delete_tenants, embed_pending_memories, purge_expired_memories};
+use super::{
+    close_idle_stores, delete_tenants, embed_pending_memories, prune_usage, purge_expired_memories,
+    reconcile_usage,
+};
 use crate::app::App;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -25,6 +28,8 @@ pub const JOBS: &[Job] = &[
     every(MINUTE, "delete_tenants", |app| Box::pin(delete_tenants::run(app)))
         .at_start()
         .rung_by(|app| app.deletions.bell()),
+    every(MINUTE.saturating_mul(5), "reconcile_usage", |app| Box::pin(reconcile_usage::run(app))).at_start(),
+    every(MINUTE.saturating_mul(60), "prune_usage", |app| Box::pin(prune_usage::run(app))),
 ];
 
 type Run = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;

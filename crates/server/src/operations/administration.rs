@@ -12,6 +12,7 @@ mod members;
 mod plans;
 mod tenants;
 mod usage;
+mod usage_proof;
 
 use api::ErrorCode;
 use gateway::{OperatorPass, Pass};
@@ -30,6 +31,7 @@ pub use members::{add_member, list_members, remove_member, update_member};
 pub use plans::{list_plans, set_plan};
 pub use tenants::{create_tenant, list_tenants, show_tenant, update_tenant};
 pub use usage::report_usage;
+pub use usage_proof::{adjust_usage, list_usage_events, reconcile_usage};
 
 /// How far an admitted request reaches.
 #[derive(Debug, Clone, Copy)]

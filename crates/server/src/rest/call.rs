@@ -106,9 +106,17 @@ impl Call {
 
     /// Admits the call as an operator's, does `work`, and answers.
     pub(crate) async fn answer_operator<T: Serialize>(
-        mut self,
+        self,
         status: u16,
         work: impl AsyncFnOnce(&mut Self, &OperatorPass) -> Result<T, Failure>,
+    ) -> Response {
+        self.answer_operator_as(async |call, pass| Ok(json_answer(status, &work(call, pass).await?))).await
+    }
+
+    /// The same for an answer of any shape.
+    pub(crate) async fn answer_operator_as(
+        mut self,
+        work: impl AsyncFnOnce(&mut Self, &OperatorPass) -> Result<Response, Failure>,
     ) -> Response {
         let request = self.request();
         let credentials = edge::credentials(&self.parts.headers, &self.parts.extensions);
@@ -116,10 +124,12 @@ impl Call {
             Ok(pass) => pass,
             Err(refusal) => return error_answer(&refusal.into(), &request),
         };
-        match work(&mut self, &pass).await {
-            Ok(value) => json_answer(status, &value),
-            Err(failure) => error_answer(&failure, &request),
-        }
+        work(&mut self, &pass).await.unwrap_or_else(|failure| error_answer(&failure, &request))
+    }
+
+    /// A header's text; `None` when it is absent or no visible ASCII.
+    pub(crate) fn header(&self, name: &header::HeaderName) -> Option<&str> {
+        self.parts.headers.get(name)?.to_str().ok()
     }
 
     /// Finds out who is calling, does `work` for them, and answers. For what is neither a tenant's nor the
