@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn marks_within_words_and_addresses_end_no_sentence() {
-        check("Version 3.5 is at https://example.com/?q=1 now", 12);
+        check("Version 3.5 is at https://example.com/?q=1 now", 11);
         check("The plan:\n- milk\n- who comes?\nThat is all", 6);
     }
 
