@@ -6,6 +6,7 @@ mod facts;
 mod feedback;
 mod fill;
 mod gather;
+mod length;
 mod neighbours;
 mod plan;
 mod rank;

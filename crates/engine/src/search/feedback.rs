@@ -1,13 +1,14 @@
 //! A second hop: what the best memories so far have in common is what the question is about, in the store's own
 //! words. Source: J. J. Rocchio, "Relevance feedback in information retrieval", 1971.
 
+use super::length::clarity;
 use super::rank::Ranked;
 use super::weights::Weights;
 use crate::index::Index;
 use crate::vector::{Quantized, dot};
 
 /// Memories whose mean is looked for.
-const BEST: usize = 5;
+const BEST: usize = 3;
 
 /// Fills `alike` of every candidate: its cosine with the mean vector of the best ones.
 pub(super) fn look_alike(index: &Index, ranked: &mut [Ranked], weights: &Weights) {
@@ -18,7 +19,8 @@ pub(super) fn look_alike(index: &Index, ranked: &mut [Ranked], weights: &Weights
     let Some(mean) = mean(index, &ranked[..BEST]) else { return };
     for candidate in ranked {
         if let Some((scale, codes)) = index.vector(candidate.slot) {
-            candidate.signals.alike = (dot(&mean.codes, codes) as f32 * scale * mean.scale).max(0.0);
+            let cosine = (dot(&mean.codes, codes) as f32 * scale * mean.scale).max(0.0);
+            candidate.signals.alike = cosine * clarity(index.fact(candidate.slot).tokens);
             candidate.raw += candidate.signals.alike * weights.alike;
         }
     }

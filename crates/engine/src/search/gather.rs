@@ -6,6 +6,7 @@ use std::time::Instant;
 use rusqlite::Connection;
 
 use super::completeness;
+use super::length::breadth;
 use super::plan::{Near, Plan};
 use crate::analysis;
 use crate::error::EngineError;
@@ -18,11 +19,6 @@ use crate::typo;
 const K1: f32 = 1.2;
 /// BM25's length normalisation for the baseline; the value of Lucene and FTS5.
 const B_BASELINE: f32 = 0.75;
-/// Length normalisation beyond [`LONG_TOKENS`]. A short memory is not better for being short, but a long one
-/// holds any word more easily.
-const B_LONG: f32 = 0.5;
-/// A memory of more words than this is long: some five sentences.
-const LONG_TOKENS: f32 = 80.0;
 /// A hit in an earlier memory of the session counts `exp(-distance / 50)`, distance in tokens: a
 /// question's words are often in the turn before the answer.
 const TOKENS_BACKWARD: f32 = 50.0;
@@ -172,10 +168,10 @@ fn add_term(index: &Index, ranking: Ranking, weight: f32, scratch: &mut Scratch)
     let mean = index.mean_tokens();
     for slot in scratch.hit_slots.drain(..) {
         let hit = std::mem::take(&mut scratch.hits[slot as usize]);
-        let tokens = index.fact(slot).tokens as f32;
+        let tokens = index.fact(slot).tokens;
         let length = match ranking {
-            Ranking::Hybrid => 1.0 - B_LONG + B_LONG * (tokens / LONG_TOKENS).max(1.0),
-            Ranking::Bm25 => 1.0 - B_BASELINE + B_BASELINE * tokens / mean,
+            Ranking::Hybrid => breadth(tokens),
+            Ranking::Bm25 => 1.0 - B_BASELINE + B_BASELINE * tokens as f32 / mean,
         };
         let share = idf * hit * (K1 + 1.0) / (1.0 + K1 * length);
         if scratch.keywords[slot as usize] == 0.0 && scratch.related[slot as usize] == 0.0 {

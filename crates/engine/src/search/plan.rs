@@ -100,7 +100,7 @@ mod tests {
             near_word("automobile", 0.8),
             near_word("vehicles", 0.75),
             near_word("motor car", 0.9),
-            near_word("\" OR *", 0.9),
+            near_word("\" *", 0.9),
             NearWord { of: "dog".into(), word: "puppy".into(), cosine: 0.8 },
         ];
         let token = Token { word: "car".into(), term: "car".into() };

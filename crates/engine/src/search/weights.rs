@@ -25,19 +25,19 @@ pub(super) struct Weights {
     pub(super) recency: f32,
     /// Cosine with the best memories so far.
     pub(super) alike: f32,
-    /// How good the other memories of its session are.
+    /// How much better than the mean the memories around it in its session are.
     pub(super) session: f32,
 }
 
 const HYBRID: Weights = Weights {
     keywords: 0.4,
-    related: 0.2,
+    related: 0.25,
     meaning: 4.0,
     stated: 0.7,
     actor: 2.0,
     date: 3.0,
     importance: 1.0,
-    recency: 0.2,
+    recency: 0.1,
     alike: 1.0,
     session: 0.2,
 };
