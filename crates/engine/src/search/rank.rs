@@ -4,7 +4,7 @@ use super::candidates::candidates;
 use super::facts::with_facts;
 use super::feedback::look_alike;
 use super::gather::Scratch;
-use super::neighbours::shared_meaning;
+use super::neighbours::share_meaning;
 use super::plan::Plan;
 use super::session::help_each_other;
 use super::weights::{Signals, Weights};
@@ -52,10 +52,7 @@ pub(super) fn rank(
         ranked.select_nth_unstable_by(keep, Ranked::best_first);
         ranked.truncate(keep);
     }
-    for candidate in &mut ranked {
-        candidate.signals.meaning = shared_meaning(index, &scratch.cosines, candidate.slot);
-        candidate.raw = candidate.signals.sum(weights);
-    }
+    share_meaning(index, &scratch.cosines, &mut ranked, weights);
     look_alike(index, &mut ranked, weights);
     help_each_other(index, &mut ranked, weights);
     ranked.sort_unstable_by(Ranked::best_first);
