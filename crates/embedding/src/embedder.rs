@@ -7,6 +7,7 @@ use stdx::clock::SharedClock;
 use crate::config::EmbeddingConfig;
 use crate::error::{EmbedError, OpenError};
 use crate::identity::ModelIdentity;
+use crate::near_words::{NearWord, near_words};
 use crate::remote::{Health, RemoteModel};
 use crate::static_model::StaticModel;
 
@@ -95,6 +96,16 @@ impl Embedding {
             Either::Static(model) => Ok(model.identity()),
             Either::Remote(model) => model.learn_identity().await,
         }
+    }
+
+    /// Words near in meaning to `word`, nearest first; see [`near_words`]. A static model from files speaks a
+    /// language that is not known here, so it has none.
+    pub fn near_words(&self, word: &str) -> impl Iterator<Item = NearWord> + use<> {
+        let english = match &self.provider {
+            Provider::BuiltIn | Provider::Remote(_) => true,
+            Provider::Static(_) => false,
+        };
+        english.then(|| near_words(word)).into_iter().flatten()
     }
 
     /// Whether vectors can be expected now; a static model is always up.

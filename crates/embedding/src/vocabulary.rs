@@ -116,6 +116,12 @@ impl Vocabulary {
         Some(without_line_end(&self.text[*start as usize..*end as usize]))
     }
 
+    /// The number of the piece that is the whole of `word`.
+    pub(crate) fn whole(&self, word: &str) -> Option<u32> {
+        let (number, length) = self.longest_prefix(word, Position::Start)?;
+        (length == word.len()).then_some(number)
+    }
+
     /// The text the numbers come from.
     pub(crate) fn text(&self) -> &str {
         &self.text

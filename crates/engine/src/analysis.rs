@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rust_stemmers::{Algorithm, Stemmer};
 use unicode_normalization::UnicodeNormalization;
@@ -13,6 +13,9 @@ use unicode_normalization::char::is_combining_mark;
 const WORD_BYTES_MAX: usize = 64;
 /// Stems each thread remembers, about 200 kB; the words of everyday English come back soonest.
 const STEMS_CACHED: usize = 2_048;
+
+/// Distinct terms of a query that are looked up; the rest of a 10 kB query adds cost, not sense.
+const TELLING_TOKENS_MAX: usize = 64;
 
 /// One word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,15 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     for_each_word(text, |word| tokens.push(Token { term: stem(word), word: word.to_owned() }));
     tokens
+}
+
+/// The distinct terms of a query that say what is asked for; all of them when every word is a question word.
+pub(crate) fn telling_tokens(query: &str) -> Vec<Token> {
+    let mut seen = HashSet::new();
+    let all: Vec<Token> = tokens(query).into_iter().filter(|token| seen.insert(token.term.clone())).collect();
+    let telling: Vec<Token> =
+        all.iter().filter(|token| !is_stop_word(&token.word)).take(TELLING_TOKENS_MAX).cloned().collect();
+    if telling.is_empty() { all.into_iter().take(TELLING_TOKENS_MAX).collect() } else { telling }
 }
 
 /// Calls `visit` with each folded word of `text`; runs of CJK give their characters and pairs.
@@ -175,6 +187,25 @@ mod tests {
         {
             assert_eq!(stem(word), want);
         }
+    }
+
+    #[test]
+    fn question_words_are_dropped_unless_there_is_nothing_else() {
+        let check = |text: &str, want: &str| {
+            let found: Vec<_> = telling_tokens(text).into_iter().map(|token| token.term).collect();
+            assert_eq!(found.join(" "), want, "{text:?}");
+        };
+        check("When did Caroline go to the support group?", "carolin go support group");
+        check("who is it", "who is it");
+        check("who are the The", "who are the");
+        check("run running runs", "run");
+        check(" ?! ", "");
+    }
+
+    #[test]
+    fn long_queries_are_cut() {
+        let text: Vec<_> = (0..10_000).map(|i| format!("w{i}")).collect();
+        assert_eq!(telling_tokens(&text.join(" ")).len(), TELLING_TOKENS_MAX);
     }
 
     #[test]

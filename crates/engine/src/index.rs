@@ -22,6 +22,8 @@ pub(crate) type Slot = u32;
 pub(crate) struct Fact {
     /// Words of the content.
     pub(crate) tokens: u32,
+    /// Words of the content outside questions.
+    pub(crate) stated: u32,
     /// Its session's number, 0 for none.
     pub(crate) session: u32,
     /// Where it starts in its session, in tokens.
@@ -75,7 +77,8 @@ impl Index {
         let transaction = connection.unchecked_transaction()?;
         let mut index = Self::empty(model);
         let mut facts = transaction.prepare_cached(
-            "SELECT memory_id, tokens, session, position, actor, at, expires_at, importance FROM fact ORDER BY memory_id",
+            "SELECT memory_id, tokens, session, position, actor, at, expires_at, importance, stated FROM fact \
+             ORDER BY memory_id",
         )?;
         let mut rows = facts.query([])?;
         while let Some(row) = rows.next()? {
@@ -87,6 +90,7 @@ impl Index {
                 at_ms: row.get(5)?,
                 expires_ms: row.get::<_, Option<i64>>(6)?.unwrap_or(i64::MAX),
                 importance: row.get(7)?,
+                stated: row.get(8)?,
             };
             index.push(row.get(0)?, fact);
         }
@@ -256,6 +260,14 @@ impl Index {
         }
     }
 
+    /// The slot's vector: its scale and its codes; `None` where there is none.
+    pub(crate) fn vector(&self, slot: Slot) -> Option<(f32, &[i8])> {
+        let scale = self.scales[slot as usize];
+        let (block, row) = (slot as usize / SLOTS_PER_BLOCK, slot as usize % SLOTS_PER_BLOCK);
+        (scale > 0.0)
+            .then(|| (scale, &self.blocks[block][row * self.dimensions..(row + 1) * self.dimensions]))
+    }
+
     fn push(&mut self, id: MemoryId, fact: Fact) -> Slot {
         let slot = self.ids.len() as Slot;
         self.ids.push(id);
@@ -359,7 +371,16 @@ mod tests {
     use super::*;
 
     fn fact(session: u32, position: u32) -> Fact {
-        Fact { tokens: 5, session, position, actor: 0, at_ms: 0, expires_ms: i64::MAX, importance: 0.5 }
+        Fact {
+            tokens: 5,
+            stated: 5,
+            session,
+            position,
+            actor: 0,
+            at_ms: 0,
+            expires_ms: i64::MAX,
+            importance: 0.5,
+        }
     }
 
     fn index(ids: &[MemoryId]) -> Index {

@@ -13,6 +13,7 @@ mod query;
 mod read;
 mod schema;
 mod search;
+mod stated;
 mod store;
 mod typo;
 mod vector;
@@ -28,8 +29,8 @@ pub use memory::{
     RevisionChange, TAG_CHARS_MAX, TAGS_MAX, Tier, normal_workspace,
 };
 pub use query::{
-    Completeness, Correction, Explain, Explanation, Hit, ListQuery, Order, Page, Ranking, SearchAnswer,
-    SearchQuery, Signal, Stats, WorkspaceSummary,
+    Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking,
+    SearchAnswer, SearchQuery, Signal, Stats, WorkspaceSummary, telling_words,
 };
 pub use schema::{SCHEMA_VERSION, sqlite_version};
 pub use store::{

@@ -1,7 +1,9 @@
 //! What can be asked of a store: lists, searches, statistics; and the shapes of the answers.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::analysis;
 use crate::filter::Filter;
 use crate::memory::{Memory, MemoryId};
 use crate::vector::Embedded;
@@ -67,6 +69,9 @@ pub struct SearchQuery {
     pub text: String,
     /// The vector of `text`; without it the search goes by words alone.
     pub embedded: Option<Embedded>,
+    /// Words near in meaning to words of `text`; see [`telling_words`]. A memory that holds one, and not the
+    /// word itself, is found by it.
+    pub near_words: Vec<NearWord>,
     /// Only this workspace (normalised); all of them when absent.
     pub workspace: Option<String>,
     /// Only memories the filter matches.
@@ -81,6 +86,22 @@ pub struct SearchQuery {
     pub ranking: Ranking,
     /// After this long the search answers with what it has.
     pub deadline: Option<Duration>,
+}
+
+/// A word that means nearly what a word of a query means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NearWord {
+    /// The word of the query, as [`telling_words`] gives it.
+    pub of: String,
+    /// The other word.
+    pub word: Cow<'static, str>,
+    /// How near: the cosine of the two, above 0 and at most 1.
+    pub cosine: f32,
+}
+
+/// The words of a query that say what is asked for, folded, in order, each once: what near words are looked up for.
+pub fn telling_words(text: &str) -> Vec<String> {
+    analysis::telling_tokens(text).into_iter().map(|token| token.word).collect()
 }
 
 /// What a search found, best first.

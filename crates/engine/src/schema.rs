@@ -1,5 +1,7 @@
 //! The tables of a store, as numbered migrations. `user_version` counts them.
 
+mod stated;
+
 use std::sync::LazyLock;
 
 use rusqlite::Connection;
@@ -11,7 +13,7 @@ use crate::error::EngineError;
 const APPLICATION_ID: i32 = 0x456E_6772;
 
 /// Schema version this program writes.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// Oldest SQLite without the WAL-reset race, which silently lost commits.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -20,6 +22,7 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
     Migrations::new(vec![
         M::up(include_str!("schema/001_memories.sql")),
         M::up(include_str!("schema/002_tally.sql")),
+        M::up_with_hook(include_str!("schema/003_stated.sql"), stated::count),
     ])
 });
 

@@ -1,9 +1,17 @@
 //! Hybrid search on one screen: analyse the query, gather by words and by meaning, fuse, rank, fill.
 
+mod candidates;
+mod explain;
+mod facts;
+mod feedback;
 mod fill;
 mod gather;
+mod length;
+mod neighbours;
 mod plan;
 mod rank;
+mod session;
+mod weights;
 
 use std::time::Instant;
 
@@ -11,7 +19,7 @@ use rusqlite::Connection;
 
 use crate::error::EngineError;
 use crate::index::Index;
-use crate::query::{Completeness, Explain, SearchAnswer, SearchQuery};
+use crate::query::{Completeness, SearchAnswer, SearchQuery};
 
 pub(crate) use gather::Scratch;
 
@@ -32,17 +40,12 @@ pub(crate) fn search(
     let gathered = gather::gather(&snapshot, index, &plan, until, scratch)?;
     let mut allowed = fill::allowed_if_few(&snapshot, index, query)?;
     let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
-    let mut hits = fill::fill(&snapshot, index, query, &ranked, allowed.is_some(), now_ms)?;
+    let mut hits = fill::fill(&snapshot, index, query, &plan, &ranked, allowed.is_some(), now_ms)?;
     if hits.len() < query.limit && fill::is_filtered(query) && allowed.is_none() {
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
         allowed = Some(fill::allowed(&snapshot, index, query)?);
         let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
-        hits = fill::fill(&snapshot, index, query, &ranked, true, now_ms)?;
-    }
-    if query.explain == Explain::Yes {
-        for hit in &mut hits {
-            hit.explanation = rank::explain(index, &plan, scratch, &hit.memory, now_ms);
-        }
+        hits = fill::fill(&snapshot, index, query, &plan, &ranked, true, now_ms)?;
     }
     scratch.clear();
     Ok(SearchAnswer { hits, corrections: gathered.corrections, completeness: gathered.completeness })

@@ -306,7 +306,7 @@ impl<'c> Session<'c> {
         memory.id = self.connection.last_insert_rowid();
         self.put_terms(memory.id, analysed)?;
         let place = self.place_in_session(workspace_id, memory.session_id.as_deref(), analysed.tokens)?;
-        self.put_fact(&memory, analysed.tokens, place)?;
+        self.put_fact(&memory, analysed, place)?;
         if let Some(embedded) = embedded {
             self.put_vector(memory.id, &embedded)?;
         }
@@ -415,7 +415,7 @@ impl<'c> Session<'c> {
         } else {
             self.place_in_session(workspace_id, new.session_id.as_deref(), analysed.tokens)?
         };
-        self.put_fact(new, analysed.tokens, place)
+        self.put_fact(new, &analysed, place)
     }
 
     fn holder_of_custom_id(&self, memory: &Memory) -> Result<Option<MemoryId>, EngineError> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use engine::{
     Bounds, Change, DeleteMode, Draft, Embedded, EmbeddingState, EngineError, Explain, Filter, Idempotency,
-    ListQuery, Memory, MemoryPatch, ModelIdentity, NewMemory, Order, Outcome, RevisionChange, SearchQuery,
-    Store, StoreOptions, Tier,
+    ListQuery, Memory, MemoryPatch, ModelIdentity, NearWord, NewMemory, Order, Outcome, RevisionChange,
+    SearchQuery, Store, StoreOptions, Tier,
 };
 use jiff::Timestamp;
 use serde_json::json;
@@ -267,6 +267,44 @@ fn a_memory_borrows_words_from_its_session() {
     let found = bench.search("Anna pottery class");
     assert_eq!(found.len(), 2);
     assert!(found.contains(&"The one downtown, with the blue door.".to_owned()));
+}
+
+#[test]
+fn a_memory_is_found_by_a_word_near_to_the_one_asked_for() {
+    let bench = bench();
+    bench.add(memory("The vehicle needs new tyres"));
+    bench.add(memory("The car is red"));
+    bench.add(memory("Tyres were on sale"));
+    let near = NearWord { of: "car".into(), word: "vehicles".into(), cosine: 0.7 };
+    let query = SearchQuery { text: "the car".into(), limit: 10, ..SearchQuery::default() };
+    let found = |query: &SearchQuery| -> Vec<String> {
+        bench.store.search(query).unwrap().hits.into_iter().map(|hit| hit.memory.content).collect()
+    };
+    assert_eq!(found(&query), ["The car is red"]);
+    let query = SearchQuery { near_words: vec![near], ..query };
+    assert_eq!(found(&query), ["The car is red", "The vehicle needs new tyres"]);
+}
+
+#[test]
+fn an_answer_is_found_before_the_question_that_has_its_words() {
+    let bench = bench();
+    bench.add(memory("What is the name of your sister's boat? And how large is the boat?"));
+    bench.add(memory("My sister calls her boat Albatross, as everybody in the harbour knows."));
+    assert!(bench.search("name of the sister's boat")[0].starts_with("My sister"));
+}
+
+#[test]
+fn a_session_without_end_does_not_drown_a_note_beside_it() {
+    let bench = bench();
+    for number in 0..300 {
+        let text = format!("We talked about the weather on the coast, part {number}");
+        bench.add(NewMemory { session_id: Some("endless".into()), ..memory(&text) });
+    }
+    bench.add(memory("The coast house has a leaking roof"));
+    assert_eq!(
+        bench.search("leaking roof of the house on the coast")[0],
+        "The coast house has a leaking roof"
+    );
 }
 
 #[test]

@@ -56,7 +56,8 @@ fn a_database_that_does_not_answer_is_told_in_one_line_without_its_password() {
     postgres.stop(Stop::Fast);
     let folder = Folder::new();
     let begun = Instant::now();
-    let output = folder.command(["serve", "--control-url", &url]).output().unwrap();
+    let output =
+        folder.command(["serve", "--listen", "127.0.0.1:0", "--control-url", &url]).output().unwrap();
     let told = stderr(&output);
     let last = told.trim_end().lines().last().unwrap();
     assert_eq!(output.status.code(), Some(3), "{told}");

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use embedding::{EmbedError, Embedding};
-use engine::{Embedded, ModelIdentity};
+use engine::{Embedded, ModelIdentity, NearWord};
 use fleet::Fleet;
 
 /// The provider and the model it turned out to be.
@@ -66,6 +66,15 @@ impl Vectors {
         let outcome = self.embedding.embed_query(text).await.map(|vector| vec![vector]);
         let (model, mut vectors) = self.measured(started, outcome).await?;
         Some(Embedded { model, values: vectors.pop()? })
+    }
+
+    /// Words near in meaning to the words of a search's query.
+    pub fn near_words(&self, query: &str) -> Vec<NearWord> {
+        let near_to = |of: String| {
+            let near = self.embedding.near_words(&of);
+            near.map(move |near| NearWord { of: of.clone(), word: near.word.into(), cosine: near.cosine })
+        };
+        engine::telling_words(query).into_iter().flat_map(near_to).collect()
     }
 
     /// A static model needs no waiting and cannot fail; not worth a measurement of its own.

@@ -3,11 +3,13 @@
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
-use super::rank::{Ranked, score};
+use super::explain::explain;
+use super::plan::Plan;
+use super::rank::Ranked;
 use crate::error::EngineError;
 use crate::index::Index;
 use crate::memory::MemoryId;
-use crate::query::{Hit, SearchQuery};
+use crate::query::{Explain, Hit, SearchQuery};
 use crate::read;
 
 /// A filter that keeps at most this many memories is asked before ranking.
@@ -47,6 +49,7 @@ pub(super) fn fill(
     connection: &Connection,
     index: &Index,
     query: &SearchQuery,
+    plan: &Plan,
     ranked: &[Ranked],
     checked: bool,
     now_ms: i64,
@@ -68,7 +71,11 @@ pub(super) fn fill(
         let mut rows = statement.query(params_from_iter(bound.iter().chain(&values)))?;
         if let Some(row) = rows.next()? {
             let memory = read::memory_of(row, index.model_id())?;
-            hits.push(Hit { memory, score, explanation: None });
+            let explanation = match query.explain {
+                Explain::Yes => Some(explain(plan, candidate, &memory)),
+                Explain::No => None,
+            };
+            hits.push(Hit { memory, score, explanation });
         }
     }
     Ok(hits)
@@ -109,4 +116,25 @@ fn by_slot(index: &Index, ids: &[MemoryId]) -> Vec<bool> {
         }
     }
     allowed
+}
+
+/// Raw score at which the score is 0.5.
+const HALF: f32 = 9.0;
+
+/// The score of a raw sum: 0 to 1, the same curve in every store.
+fn score(raw: f32) -> f64 {
+    let raw = raw.max(0.0);
+    f64::from(raw / (raw + HALF))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_stay_between_0_and_1_and_keep_the_order() {
+        assert_eq!(score(-1.0), 0.0);
+        assert_eq!(score(HALF), 0.5);
+        assert!(score(1.0) < score(2.0) && score(1e9) < 1.0 + f64::EPSILON);
+    }
 }

@@ -6,7 +6,8 @@ use std::time::Instant;
 use rusqlite::Connection;
 
 use super::completeness;
-use super::plan::Plan;
+use super::length::breadth;
+use super::plan::{Near, Plan};
 use crate::analysis;
 use crate::error::EngineError;
 use crate::index::{Index, NONE, Slot};
@@ -18,8 +19,6 @@ use crate::typo;
 const K1: f32 = 1.2;
 /// BM25's length normalisation for the baseline; the value of Lucene and FTS5.
 const B_BASELINE: f32 = 0.75;
-/// Memories are short and their terms are counted once, so length tells less of them than of pages.
-const B: f32 = 0.4;
 /// A hit in an earlier memory of the session counts `exp(-distance / 50)`, distance in tokens: a
 /// question's words are often in the turn before the answer.
 const TOKENS_BACKWARD: f32 = 50.0;
@@ -45,31 +44,35 @@ pub(crate) struct Scratch {
     /// Best hit of the term at hand, 0 to 1.
     hits: Vec<f32>,
     hit_slots: Vec<Slot>,
-    /// Slots with `keywords` above 0.
+    /// What words near to the query's add, by slot.
+    pub(super) related: Vec<f32>,
+    /// Slots with `keywords` or `related` above 0.
     pub(super) touched: Vec<Slot>,
     /// Cosine of each slot.
     pub(super) cosines: Vec<f32>,
-    /// Slots whose text has the name of an actor the query names; by slot, and as a list to clear it by.
-    pub(super) named: Vec<bool>,
-    named_slots: Vec<Slot>,
+    /// Memories that hold the term at hand, and those that hold a near one.
     postings: Vec<MemoryId>,
+    near_postings: Vec<MemoryId>,
 }
 
 impl Scratch {
     fn fit(&mut self, slots: usize) {
         self.keywords.resize(slots, 0.0);
+        self.related.resize(slots, 0.0);
         self.hits.resize(slots, 0.0);
-        self.named.resize(slots, false);
     }
 
     /// Ready for the next search.
     pub(super) fn clear(&mut self) {
         for slot in self.touched.drain(..) {
             self.keywords[slot as usize] = 0.0;
+            self.related[slot as usize] = 0.0;
         }
-        for slot in self.named_slots.drain(..) {
-            self.named[slot as usize] = false;
-        }
+    }
+
+    /// Whether the slot is one of `touched`.
+    pub(super) fn is_touched(&self, slot: Slot) -> bool {
+        self.keywords[slot as usize] > 0.0 || self.related[slot as usize] > 0.0
     }
 }
 
@@ -90,7 +93,8 @@ pub(super) fn gather(
     scratch.clear();
     scratch.fit(index.slots());
     let mut gathered = Gathered { corrections: Vec::new(), completeness: Completeness::Complete };
-    for token in &plan.terms {
+    for asked in &plan.terms {
+        let token = &asked.token;
         gathered.completeness = completeness(until);
         if gathered.completeness == Completeness::DeadlineReached {
             break;
@@ -103,8 +107,10 @@ pub(super) fn gather(
             weight = CORRECTED_WEIGHT;
             gathered.corrections.push(Correction { from: token.word.clone(), to: word });
         }
-        let named = plan.names.contains(&token.term);
-        add_term(index, plan.ranking, weight, named, scratch);
+        add_term(index, plan.ranking, weight, scratch);
+        if !asked.near.is_empty() {
+            add_near(connection, index, &asked.near, scratch)?;
+        }
     }
     scratch.cosines.clear();
     if let Some(vector) = &plan.vector {
@@ -148,38 +154,76 @@ fn correct(
 }
 
 /// Adds one term's share to `keywords`.
-fn add_term(index: &Index, ranking: Ranking, weight: f32, named: bool, scratch: &mut Scratch) {
-    let documents = index.live_count() as f32;
-    let frequency = scratch.postings.len() as f32;
-    let idf = (1.0 + (documents - frequency + 0.5).max(0.0) / (frequency + 0.5)).ln() * weight;
+fn add_term(index: &Index, ranking: Ranking, weight: f32, scratch: &mut Scratch) {
+    let idf = idf(index, scratch.postings.len()) * weight;
     let postings = std::mem::take(&mut scratch.postings);
-    let telling = index.live_count() < LARGE_STORE_MEMORIES
-        || postings.len() * MEMORIES_PER_LENT_HIT_MIN < index.live_count();
-    let lends = ranking == Ranking::Hybrid && telling;
+    let lends = ranking == Ranking::Hybrid && is_telling(index, postings.len());
     for slot in index.slots_of(&postings) {
         raise(scratch, slot, 1.0);
-        if named && !std::mem::replace(&mut scratch.named[slot as usize], true) {
-            scratch.named_slots.push(slot);
-        }
         if lends && index.fact(slot).session != 0 {
             lend(index, slot, scratch);
         }
     }
     scratch.postings = postings;
     let mean = index.mean_tokens();
-    let b = match ranking {
-        Ranking::Hybrid => B,
-        Ranking::Bm25 => B_BASELINE,
-    };
     for slot in scratch.hit_slots.drain(..) {
         let hit = std::mem::take(&mut scratch.hits[slot as usize]);
-        let length = index.fact(slot).tokens as f32 / mean;
-        let share = idf * hit * (K1 + 1.0) / (1.0 + K1 * (1.0 - b + b * length));
-        if scratch.keywords[slot as usize] == 0.0 {
+        let tokens = index.fact(slot).tokens;
+        let length = match ranking {
+            Ranking::Hybrid => breadth(tokens),
+            Ranking::Bm25 => 1.0 - B_BASELINE + B_BASELINE * tokens as f32 / mean,
+        };
+        let share = idf * hit * (K1 + 1.0) / (1.0 + K1 * length);
+        if scratch.keywords[slot as usize] == 0.0 && scratch.related[slot as usize] == 0.0 {
             scratch.touched.push(slot);
         }
         scratch.keywords[slot as usize] += share.max(f32::MIN_POSITIVE);
     }
+}
+
+/// Adds to `related` what the words near to one term are worth in memories that lack the term itself, whose
+/// postings are at hand: nearness times rarity of all of them together.
+fn add_near(
+    connection: &Connection,
+    index: &Index,
+    near: &[Near],
+    scratch: &mut Scratch,
+) -> Result<(), EngineError> {
+    let mut ids = std::mem::take(&mut scratch.near_postings);
+    for near in near {
+        postings(connection, &near.term, &mut ids)?;
+        if is_telling(index, ids.len()) {
+            for slot in index.slots_of(&ids) {
+                raise(scratch, slot, near.cosine);
+            }
+        }
+    }
+    scratch.near_postings = ids;
+    let idf = idf(index, scratch.hit_slots.len());
+    for slot in index.slots_of(&scratch.postings) {
+        scratch.hits[slot as usize] = 0.0;
+    }
+    for slot in scratch.hit_slots.drain(..) {
+        let hit = std::mem::take(&mut scratch.hits[slot as usize]);
+        if hit > 0.0 {
+            if scratch.keywords[slot as usize] == 0.0 && scratch.related[slot as usize] == 0.0 {
+                scratch.touched.push(slot);
+            }
+            scratch.related[slot as usize] += (idf * hit).max(f32::MIN_POSITIVE);
+        }
+    }
+    Ok(())
+}
+
+/// How much a term says that `frequency` memories hold (BM25's, kept above 0).
+fn idf(index: &Index, frequency: usize) -> f32 {
+    let (documents, frequency) = (index.live_count() as f32, frequency as f32);
+    (1.0 + (documents - frequency + 0.5).max(0.0) / (frequency + 0.5)).ln()
+}
+
+/// Whether a term is rare enough that what it says of other memories is worth the work.
+fn is_telling(index: &Index, frequency: usize) -> bool {
+    index.live_count() < LARGE_STORE_MEMORIES || frequency * MEMORIES_PER_LENT_HIT_MIN < index.live_count()
 }
 
 /// Lends a hit to the neighbours in the session, the weaker the farther they are.

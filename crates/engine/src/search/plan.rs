@@ -1,35 +1,47 @@
-//! What a query asks for: terms without question words, people it names, times it speaks of.
-
-use std::collections::HashSet;
+//! What a query asks for: terms without question words, words near to them, people it names, times it speaks of.
 
 use crate::analysis::{self, Token};
 use crate::cues::{self, DateCue};
 use crate::index::Index;
-use crate::query::{Ranking, SearchQuery};
+use crate::query::{NearWord, Ranking, SearchQuery};
 use crate::vector::Quantized;
 
-/// Distinct terms a search looks up; the rest of a 10 kB query adds cost, not sense.
-const TERMS_MAX: usize = 64;
+/// Near words followed for one term; the nearest first.
+const NEAR_PER_TERM_MAX: usize = 8;
+/// Near words followed in all: each is a look into the postings.
+const NEAR_MAX: usize = 48;
 
 /// A query, analysed.
 pub(super) struct Plan {
-    pub(super) terms: Vec<Token>,
+    pub(super) terms: Vec<Asked>,
     pub(super) vector: Option<Quantized>,
     /// Numbers of the actors the query names.
     pub(super) actors: Vec<u32>,
-    /// Terms that are names of actors.
-    pub(super) names: HashSet<String>,
     pub(super) dates: Vec<DateCue>,
     pub(super) ranking: Ranking,
 }
 
+/// One term of the query.
+pub(super) struct Asked {
+    pub(super) token: Token,
+    /// Terms near to it, nearest first, without its own.
+    pub(super) near: Vec<Near>,
+}
+
+/// A term that means nearly what an asked one means.
+#[derive(Debug, PartialEq)]
+pub(super) struct Near {
+    pub(super) term: String,
+    pub(super) cosine: f32,
+}
+
 impl Plan {
     pub(super) fn of(query: &SearchQuery, index: &Index, now_ms: i64) -> Self {
+        let asked = |token| Asked { token, near: Vec::new() };
         let mut plan = Self {
-            terms: terms(&query.text),
+            terms: analysis::telling_tokens(&query.text).into_iter().map(asked).collect(),
             vector: None,
             actors: Vec::new(),
-            names: HashSet::new(),
             dates: Vec::new(),
             ranking: query.ranking,
         };
@@ -38,12 +50,11 @@ impl Plan {
         }
         plan.vector = query.embedded.as_ref().map(|e| Quantized::of(&e.values)).filter(|v| v.scale > 0.0);
         plan.dates = cues::dates(&query.text, now_ms);
-        for token in &plan.terms {
-            let actors = index.actors_named(&token.word);
-            if !actors.is_empty() {
-                plan.actors.extend(actors);
-                plan.names.insert(token.term.clone());
-            }
+        let mut followed = 0;
+        for asked in &mut plan.terms {
+            plan.actors.extend(index.actors_named(&asked.token.word));
+            asked.near = near(&asked.token, &query.near_words, NEAR_MAX - followed);
+            followed += asked.near.len();
         }
         plan
     }
@@ -54,37 +65,48 @@ impl Plan {
     }
 }
 
-/// Distinct terms that say what is asked for; all of them when every word is a question word.
-fn terms(text: &str) -> Vec<Token> {
-    let mut seen = HashSet::new();
-    let tokens: Vec<Token> =
-        analysis::tokens(text).into_iter().filter(|token| seen.insert(token.term.clone())).collect();
-    let telling: Vec<Token> =
-        tokens.iter().filter(|token| !analysis::is_stop_word(&token.word)).take(TERMS_MAX).cloned().collect();
-    if telling.is_empty() { tokens.into_iter().take(TERMS_MAX).collect() } else { telling }
+/// The terms near to `token`, each once.
+fn near(token: &Token, words: &[NearWord], most: usize) -> Vec<Near> {
+    let mut near: Vec<Near> = Vec::new();
+    let of_token = words.iter().filter(|near| near.of == token.word && near.cosine > 0.0);
+    for (word, cosine) in of_token.map(|near| (&near.word, near.cosine.min(1.0))) {
+        // A phrase is no term, and no text may become query syntax.
+        let mut parts = analysis::tokens(word).into_iter();
+        let (Some(part), None) = (parts.next(), parts.next()) else { continue };
+        match near.iter_mut().find(|known| known.term == part.term) {
+            Some(known) => known.cosine = known.cosine.max(cosine),
+            None if part.term == token.term => {}
+            None => near.push(Near { term: part.term, cosine }),
+        }
+    }
+    near.sort_by(|a, b| b.cosine.total_cmp(&a.cosine));
+    near.truncate(most.min(NEAR_PER_TERM_MAX));
+    near
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(text: &str, want: &str) {
-        let found: Vec<_> = terms(text).into_iter().map(|token| token.term).collect();
-        assert_eq!(found.join(" "), want, "{text:?}");
+    fn near_word(word: &'static str, cosine: f32) -> NearWord {
+        NearWord { of: "car".into(), word: word.into(), cosine }
     }
 
     #[test]
-    fn question_words_are_dropped_unless_there_is_nothing_else() {
-        check("When did Caroline go to the support group?", "carolin go support group");
-        check("who is it", "who is it");
-        check("who are the The", "who are the");
-        check("run running runs", "run");
-        check(" ?! ", "");
-    }
-
-    #[test]
-    fn long_queries_are_cut() {
-        let text: Vec<_> = (0..10_000).map(|i| format!("w{i}")).collect();
-        assert_eq!(terms(&text.join(" ")).len(), TERMS_MAX);
+    fn near_words_become_terms_each_once_and_without_the_word_itself() {
+        let words = [
+            near_word("cars", 0.9),
+            near_word("vehicle", 0.7),
+            near_word("automobile", 0.8),
+            near_word("vehicles", 0.75),
+            near_word("motor car", 0.9),
+            near_word("\" *", 0.9),
+            NearWord { of: "dog".into(), word: "puppy".into(), cosine: 0.8 },
+        ];
+        let token = Token { word: "car".into(), term: "car".into() };
+        let found = near(&token, &words, 10);
+        let found: Vec<_> = found.iter().map(|near| (near.term.as_str(), near.cosine)).collect();
+        assert_eq!(found, [("automobil", 0.8), ("vehicl", 0.75)]);
+        assert_eq!(near(&token, &words, 1).len(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis;
+use crate::{analysis, stated};
 
 /// A memory's text, and its actor's name, as the indexes want them: who speaks is rarely in the words.
 pub(crate) struct Analysed {
@@ -11,6 +11,8 @@ pub(crate) struct Analysed {
     /// Distinct surface forms.
     pub(super) words: BTreeSet<String>,
     pub(super) tokens: u32,
+    /// Words outside questions.
+    pub(super) stated: u32,
 }
 
 /// Analyses a memory's text; the dearest part of a write, so it is done before the writer is asked.
@@ -23,5 +25,10 @@ pub(crate) fn analyse(content: &str, actor: Option<&str>) -> Analysed {
     terms.sort_unstable();
     terms.dedup();
     words.sort_unstable();
-    Analysed { terms: terms.join(" "), words: words.into_iter().collect(), tokens }
+    Analysed {
+        terms: terms.join(" "),
+        words: words.into_iter().collect(),
+        tokens,
+        stated: stated::words(content),
+    }
 }

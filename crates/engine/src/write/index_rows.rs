@@ -25,7 +25,7 @@ impl Session<'_> {
     pub(super) fn put_fact(
         &mut self,
         memory: &Memory,
-        tokens: u32,
+        analysed: &Analysed,
         (session, position): (u32, u32),
     ) -> Result<(), EngineError> {
         let actor = match &memory.actor {
@@ -33,7 +33,8 @@ impl Session<'_> {
             None => 0,
         };
         let fact = Fact {
-            tokens,
+            tokens: analysed.tokens,
+            stated: analysed.stated,
             session,
             position,
             actor,
@@ -42,16 +43,17 @@ impl Session<'_> {
             importance: memory.importance as f32,
         };
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?
+            .prepare_cached("INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?
             .execute((
                 memory.id,
-                tokens,
+                fact.tokens,
                 session,
                 position,
                 actor,
                 fact.at_ms,
                 ms(memory.expires_at),
                 memory.importance,
+                fact.stated,
             ))?;
         self.changes.push(IndexChange::Put { id: memory.id, fact });
         Ok(())

@@ -27,6 +27,7 @@ pub async fn search(app: &App, pass: &Pass, input: SearchInput) -> Result<Done<a
         let lease = app.fleet.store(pass.tenant()).await?;
         let query = SearchQuery {
             embedded: app.vectors.of_query(&input.text).await,
+            near_words: app.vectors.near_words(&input.text),
             text: input.text,
             workspace: input.workspace,
             filter: input.filter,

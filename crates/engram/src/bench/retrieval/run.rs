@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use embedding::StaticModel;
 use engine::{
-    BATCH_ROWS_MAX, Bounds, Draft, Embedded, MemoryId, ModelIdentity, NewMemory, Ranking, SearchQuery, Store,
-    StoreOptions,
+    BATCH_ROWS_MAX, Bounds, Draft, Embedded, MemoryId, ModelIdentity, NearWord, NewMemory, Ranking,
+    SearchQuery, Store, StoreOptions,
 };
 use jiff::Timestamp;
 use stdx::clock::ManualClock;
@@ -72,17 +72,12 @@ fn run_group(group: &Group, path: &Path, counted: &mut Counted) -> Result<()> {
     let store = Store::open(path, options)?;
     let positions = fill(&store, &group.documents, embed)?;
     for question in &group.questions {
-        let asked = SearchQuery { text: question.text.clone(), limit: USUAL_LIMIT, ..SearchQuery::default() };
         let started = Instant::now();
-        store.search(&SearchQuery { embedded: Some(embed(&question.text)), ..asked.clone() })?;
+        store.search(&query(&question.text, USUAL_LIMIT, embed))?;
         counted.latencies.push(started.elapsed());
 
-        let asked = SearchQuery { limit: DEPTH, ..asked };
-        let hybrid = ranking(
-            &store,
-            &SearchQuery { embedded: Some(embed(&question.text)), ..asked.clone() },
-            &positions,
-        )?;
+        let asked = query(&question.text, DEPTH, embed);
+        let hybrid = ranking(&store, &asked, &positions)?;
         let bm25 = ranking(&store, &SearchQuery { ranking: Ranking::Bm25, ..asked }, &positions)?;
         for (tallies, ranking) in [(&mut counted.hybrid, &hybrid), (&mut counted.bm25, &bm25)] {
             tallies.overall.add(ranking, &question.relevant);
@@ -97,6 +92,21 @@ fn run_group(group: &Group, path: &Path, counted: &mut Counted) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A search as the service asks it, near words and vector included.
+fn query(text: &str, limit: usize, embed: impl Fn(&str) -> Embedded) -> SearchQuery {
+    let near_to = |of: String| {
+        let near = embedding::near_words(&of);
+        near.map(move |near| NearWord { of: of.clone(), word: near.word.into(), cosine: near.cosine })
+    };
+    SearchQuery {
+        text: text.to_owned(),
+        embedded: Some(embed(text)),
+        near_words: engine::telling_words(text).into_iter().flat_map(near_to).collect(),
+        limit,
+        ..SearchQuery::default()
+    }
 }
 
 /// Stores the documents in their order; the answer maps memories to positions.

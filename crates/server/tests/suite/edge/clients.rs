@@ -84,6 +84,39 @@ async fn behind_a_proxy_without_dev() -> House {
 }
 
 #[tokio::test]
+async fn one_address_is_limited_before_anybody_asks_who_it_is() {
+    let house = House::with(|config| {
+        config.proxy.trusted = vec!["10.0.0.0/8".parse().unwrap()];
+        config.limits.rates = server::config::Enforcement::Enforced;
+        (config.limits.address_per_second, config.limits.address_burst) = (1, 2);
+    })
+    .await;
+    let guess = async |peer: &str, forwarded_for: &str, path: &str| {
+        let request = Request::get(path)
+            .extension(Peer::Network(peer.parse().unwrap()))
+            .header("x-forwarded-for", forwarded_for)
+            .header("x-api-key", "guessed");
+        house.send(request.body(Body::empty()).unwrap()).await
+    };
+    for (number, left) in [(1, "1"), (2, "0")] {
+        // A new name each time does not help a stranger.
+        let answer = guess("198.51.100.1", &format!("6.6.6.{number}"), "/v1/stats").await;
+        answer.expect_error(401, "unauthorized");
+        assert_eq!((answer.header("ratelimit-limit"), answer.header("ratelimit-remaining")), ("2", left));
+    }
+    let refused = guess("198.51.100.1", "6.6.6.3", "/v1/stats").await;
+    let told = refused.expect_error(429, "rate_limited");
+    assert_eq!(refused.header("retry-after"), told["retry_after"].to_string());
+    assert_eq!(refused.header("ratelimit-remaining"), "0");
+    assert_eq!(guess("198.51.100.1", "", "/health").await.status, 200);
+    assert_eq!(guess("198.51.100.2", "", "/v1/stats").await.status, 401, "a neighbour has its own");
+    // Clients of one proxy are told apart.
+    for client in ["203.0.113.1", "203.0.113.2", "203.0.113.3"] {
+        assert_eq!(guess("10.0.0.1", client, "/v1/stats").await.status, 401, "{client}");
+    }
+}
+
+#[tokio::test]
 async fn every_answer_says_where_its_caller_stands() {
     let house = House::new().await;
     let answers = [

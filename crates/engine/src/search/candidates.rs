@@ -1,0 +1,109 @@
+//! Who is looked at closely: every memory that shares a word with the query, and the nearest in meaning.
+
+use super::gather::Scratch;
+use super::plan::Plan;
+use super::rank::Ranked;
+use super::weights::{Signals, Weights};
+use crate::index::Slot;
+
+/// Candidates by meaning alone, beside every memory that shares a word with the query.
+const SEMANTIC_CANDIDATES_MIN: usize = 200;
+/// A cosine below this says nothing.
+const COSINE_MIN: f32 = 0.1;
+
+/// The admitted candidates with their signals of words and meaning. When they are many more than `keep`, those
+/// that cannot be among the best `keep` even with all their facts can add are left out before the facts are read.
+pub(super) fn candidates(
+    plan: &Plan,
+    scratch: &Scratch,
+    keep: usize,
+    limit: usize,
+    admits: impl Fn(Slot) -> bool,
+) -> Vec<Ranked> {
+    let weights = Weights::of(plan.ranking);
+    let lexical = scratch.touched.iter().copied().filter(|slot| admits(*slot));
+    let semantic = semantic_candidates(plan, scratch, limit, &admits);
+    let semantic = semantic.into_iter().filter(|slot| !scratch.is_touched(*slot));
+    let mut candidates: Vec<Ranked> = lexical
+        .chain(semantic)
+        .map(|slot| {
+            let at = slot as usize;
+            let signals = Signals {
+                keywords: scratch.keywords[at],
+                related: scratch.related[at],
+                meaning: scratch.cosines[at].max(0.0),
+                ..Signals::default()
+            };
+            let raw = signals.keywords * weights.keywords
+                + signals.related * weights.related
+                + signals.meaning * weights.meaning;
+            Ranked { slot, raw, signals }
+        })
+        .collect();
+    if candidates.len() > keep {
+        candidates.select_nth_unstable_by(keep, Ranked::best_first);
+        let reachable = candidates[keep].raw - weights.most_of_facts(plan);
+        candidates.retain(|candidate| candidate.raw >= reachable);
+    }
+    candidates
+}
+
+/// The slots nearest in meaning among those that are admitted.
+fn semantic_candidates(
+    plan: &Plan,
+    scratch: &Scratch,
+    limit: usize,
+    admits: &impl Fn(Slot) -> bool,
+) -> Vec<Slot> {
+    if plan.vector.is_none() {
+        return Vec::new();
+    }
+    let wanted = SEMANTIC_CANDIDATES_MIN.max(limit * 2);
+    let threshold = nth_cosine(&scratch.cosines, wanted).max(COSINE_MIN);
+    let over = |threshold: f32| {
+        let slots = scratch.cosines.iter().zip(0..).filter(move |(cosine, _)| **cosine >= threshold);
+        slots.map(|(_, slot)| slot).filter(|slot| admits(*slot)).collect::<Vec<Slot>>()
+    };
+    let mut slots = over(threshold);
+    if slots.len() < wanted && threshold > COSINE_MIN {
+        slots = over(COSINE_MIN);
+        if slots.len() > wanted {
+            let by_cosine =
+                |a: &Slot, b: &Slot| scratch.cosines[*b as usize].total_cmp(&scratch.cosines[*a as usize]);
+            slots.select_nth_unstable_by(wanted, by_cosine);
+            slots.truncate(wanted);
+        }
+    }
+    slots
+}
+
+/// A cosine that about `wanted` slots reach, from a histogram: two passes instead of a sort.
+fn nth_cosine(cosines: &[f32], wanted: usize) -> f32 {
+    const BUCKETS: usize = 512;
+    let bucket = |cosine: f32| ((cosine.clamp(0.0, 1.0) * (BUCKETS - 1) as f32) as usize).min(BUCKETS - 1);
+    let mut counts = [0usize; BUCKETS];
+    for cosine in cosines {
+        counts[bucket(*cosine)] += 1;
+    }
+    let mut seen = 0;
+    for at in (1..BUCKETS).rev() {
+        seen += counts[at];
+        if seen >= wanted {
+            return at as f32 / (BUCKETS - 1) as f32;
+        }
+    }
+    0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_histogram_finds_a_cosine_that_enough_slots_reach() {
+        let cosines: Vec<f32> = (0..1_000).map(|i| i as f32 / 1_000.0).collect();
+        let threshold = nth_cosine(&cosines, 100);
+        let reached = cosines.iter().filter(|c| **c >= threshold).count();
+        assert!((100..=104).contains(&reached), "{reached}");
+    }
+}
