@@ -21,8 +21,9 @@ const port = await freePort();
 const issuer = `http://127.0.0.1:${issuerPort}`;
 const url = `http://127.0.0.1:${port}`;
 const audience = "urn:engram";
+const provider = new URL("provider.mjs", import.meta.url).pathname;
 const startProvider = () =>
-  start(process.execPath, [new URL("provider.mjs", import.meta.url).pathname, issuerPort, audience, `${url}/v1/mcp`, "urn:other"]);
+  start(process.execPath, [provider, issuerPort, audience, `${url}/v1/mcp`, "urn:other"]);
 
 /** An access token, as the provider's discovery document says it is to be had. */
 async function token(client, resource = audience, authorizationServer = issuer) {
@@ -89,7 +90,7 @@ async function check(what, test) {
 }
 
 async function everything() {
-  let provider = await startProvider();
+  let running = await startProvider();
   const settings = {
     "jwt.issuer": issuer,
     "jwt.audience": `${audience},${url}/v1/mcp`,
@@ -125,11 +126,19 @@ async function everything() {
     expect(await search(rsa, "globex"), 403, "not_a_member");
     expect(await store(await token("operator"), "globex", "x"), 403);
   });
-  await check("the operator claim opens the list of tenants; nothing else does", async () => {
-    const { items } = expect(await call(await token("operator"), "GET", "/tenants"), 200);
-    assert.ok(items.some(({ slug }) => slug === "globex"));
-    expect(await call(rsa, "GET", "/tenants"), 403);
-    expect(await call(await token("boaster"), "GET", "/tenants"), 403);
+  await check("the operator claim opens every tenant's administration; nothing else does", async () => {
+    const operator = await token("operator");
+    const seen = async (bearer) => {
+      const { items } = expect(await call(bearer, "GET", "/tenants"), 200);
+      return items.map(({ slug }) => slug).filter((slug) => slug !== "default").sort();
+    };
+    assert.deepEqual(await seen(operator), ["acme", "globex"]);
+    assert.deepEqual(await seen(rsa), ["acme"], "a member sees their own");
+    expect(await call(operator, "GET", "/usage"), 200);
+    expect(await call(rsa, "GET", "/usage"), 403);
+    const boaster = await token("boaster");
+    assert.deepEqual(await seen(boaster), [], "a claim that is not true is none");
+    expect(await call(boaster, "GET", "/usage"), 403);
   });
   await check("a token for another resource is refused", async () => {
     expect(await search(await token("bob", "urn:other"), "acme"), 401);
@@ -153,7 +162,7 @@ async function everything() {
 
   // Nobody has shown this one yet, so that nothing remembers it when the provider is away.
   const unseen = await token("bob");
-  await stop(provider.child);
+  await stop(running.child);
   await check("without the provider, known keys still prove tokens, also new ones", async () => {
     expect(await search(unseen, "acme"), 200);
     expect(await search(rsa, "acme"), 200);
@@ -162,7 +171,7 @@ async function everything() {
     expect(await search(ec, "acme"), 200);
   });
 
-  provider = await startProvider();
+  running = await startProvider();
   const rotated = await token("bob");
   await check("after a rotation new keys are taken and withdrawn ones refused", async () => {
     assert.notEqual(part(rotated, 0).kid, part(rsa, 0).kid);
@@ -177,7 +186,7 @@ async function everything() {
     await engram("member", "remove", "bob", "--tenant", "acme");
     expect(await search(rotated, "acme"), 403, "not_a_member");
   });
-  await stop(provider.child);
+  await stop(running.child);
   await stop(service.child);
 }
 
