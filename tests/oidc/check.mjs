@@ -5,15 +5,11 @@
 // Prints a line for each check; exits 1 if one fails.
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
-import { freePort, run, start, stop } from "./processes.mjs";
+import { freePort, run, start, stop, temporaryFolder } from "./processes.mjs";
 
 const binary = process.argv[2];
-const folder = await mkdtemp(join(tmpdir(), "engram-oidc-"));
-const data = ["--data-dir", join(folder, "data")];
+const data = ["--data-dir", `${temporaryFolder()}/data`];
 const engram = (...args) => run(binary, [...args, ...data]);
 
 const issuerPort = await freePort();
@@ -190,10 +186,6 @@ async function everything() {
   await stop(service.child);
 }
 
-try {
-  await everything();
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+await everything();
 console.log(`${checks} checks, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

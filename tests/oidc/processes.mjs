@@ -1,8 +1,11 @@
-// What is started here is stopped here, by its process id, however the script ends.
+// What is started here is stopped here, by its process id, however the script ends; so go the folders made here.
 
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 
@@ -10,8 +13,32 @@ import { promisify } from "node:util";
 const PATIENCE_MS = 30_000;
 
 const running = new Set();
-process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+const folders = [];
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+  for (const folder of folders) remove(folder);
+});
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
+
+/** A new folder that goes when the script ends. */
+export function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), "engram-oidc-"));
+  folders.push(folder);
+  return folder;
+}
+
+/** Removes a folder in which a process that was just killed may still write. */
+function remove(folder) {
+  for (let tries = 100; ; tries -= 1) {
+    try {
+      return rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (tries === 0) throw error;
+      // Nothing can be awaited while the script ends.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+}
 
 /** Starts a program and waits for its first line, which is JSON: the program and that value. */
 export async function start(command, args) {
