@@ -17,11 +17,13 @@ const REVOKED_WITHIN: Duration = Duration::from_secs(5);
 /// Requests while PostgreSQL is away, and between two of them.
 const REQUESTS: usize = 200;
 const PAUSE: Duration = Duration::from_millis(10);
+/// Nodes send usage this often.
+const FLUSH: Duration = Duration::from_secs(1);
 
 /// What two nodes must have in common.
 fn shared(url: &str) -> [String; 6] {
     let pepper = format!("keys.peppers=1 {}", "ab".repeat(32));
-    let [set, flush] = ["--set".to_owned(), "usage.flush_every_ms=1000".to_owned()];
+    let (set, flush) = ("--set".to_owned(), format!("usage.flush_every_ms={}", FLUSH.as_millis()));
     ["--control-url".to_owned(), url.to_owned(), set.clone(), pepper, set, flush]
 }
 
@@ -133,7 +135,7 @@ async fn without_postgresql_a_warm_tenant_goes_on_and_its_usage_arrives_once() {
     };
     let wanted = format!("{stored}|{searched}");
     eventually("the usage arrives", || counted() == wanted);
-    std::thread::sleep(Duration::from_secs(1));
+    tokio::time::sleep(FLUSH + FLUSH / 2).await;
     assert_eq!(counted(), wanted, "and is not counted again");
 }
 
