@@ -141,6 +141,11 @@ impl Fleet {
         }
     }
 
+    /// Most stores that stay open at once; more are open only while they are all in use.
+    pub fn stores_open_max(&self) -> usize {
+        self.stores_open_max
+    }
+
     /// Tenants whose store is open now, and a lease on each.
     pub fn open_stores(&self) -> Vec<(TenantId, Lease)> {
         let slots: Vec<_> =
