@@ -141,7 +141,7 @@ impl Fleet {
         }
     }
 
-    /// Most stores that stay open at once; more are open only while they are all in use.
+    /// Most stores that should be open at once; after a rush there are more until the surplus is closed.
     pub fn stores_open_max(&self) -> usize {
         self.stores_open_max
     }

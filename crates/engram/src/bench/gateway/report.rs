@@ -77,7 +77,10 @@ pub(crate) struct Tenants {
     pub(crate) alone_mib: Option<f64>,
     pub(crate) created_mib: Option<f64>,
     pub(crate) active_mib: Option<f64>,
-    pub(crate) stores_open: u64,
+    /// Right after the active ones were served, and when the warm tenant had been measured: the surplus of a rush is
+    /// closed behind it.
+    pub(crate) stores_open_after_rush: u64,
+    pub(crate) stores_open_later: u64,
     pub(crate) stores_open_max: u64,
     /// 95 of 100 `GET /v1/memories/{id}` of one warm tenant: while it was alone, and among all.
     pub(crate) get_p95_alone_us: f64,

@@ -52,11 +52,12 @@ pub(super) async fn measure(plan: &Plan, folder: &Path, progress: &ProgressBar) 
     .await?;
     let (activate_seconds, active_mib) = (started.elapsed().as_secs_f64(), weigh());
 
-    let (stores_open, stores_open_max) =
-        (service.app.fleet.open_stores().len(), service.app.fleet.stores_open_max());
+    let stores_open = || service.app.fleet.open_stores().len() as u64;
+    let stores_open_after_rush = stores_open();
     // Its store may have been closed for those of others.
     service.get(&key, &memory).await?;
     let get_p95_among_us = warm_get().await?;
+    let stores_open_later = stores_open();
     service.app.shutdown().await;
     Ok(Tenants {
         tenants: plan.tenants as u64,
@@ -66,8 +67,9 @@ pub(super) async fn measure(plan: &Plan, folder: &Path, progress: &ProgressBar) 
         alone_mib,
         created_mib,
         active_mib,
-        stores_open: stores_open as u64,
-        stores_open_max: stores_open_max as u64,
+        stores_open_after_rush,
+        stores_open_later,
+        stores_open_max: service.app.fleet.stores_open_max() as u64,
         get_p95_alone_us,
         get_p95_among_us,
         among_to_alone: get_p95_among_us / get_p95_alone_us,

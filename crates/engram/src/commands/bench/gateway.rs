@@ -100,7 +100,7 @@ fn show(report: &Report) {
         (
             "tokens with unknown keys",
             format!("{} of {} refused", strangers.refused, strangers.tokens),
-            format!("{} reads of the keys", strangers.fetches),
+            format!("keys read: {}", strangers.fetches),
         ),
         ("such a refusal", us(strangers.refusal_p50_us), format!("p99 {}", us(strangers.refusal_p99_us))),
         (
@@ -128,7 +128,11 @@ fn show(report: &Report) {
             tenants.active.to_string(),
             format!("{:.1} s, {}", tenants.activate_seconds, mib(tenants.active_mib)),
         ),
-        ("stores open", tenants.stores_open.to_string(), format!("at most {}", tenants.stores_open_max)),
+        (
+            "stores open after that",
+            tenants.stores_open_after_rush.to_string(),
+            format!("later {}, wanted {}", tenants.stores_open_later, tenants.stores_open_max),
+        ),
         ("GET of a warm tenant, alone, p95", us(tenants.get_p95_alone_us), none()),
         ("the same among all, p95", us(tenants.get_p95_among_us), times(tenants.among_to_alone, "alone")),
     ];
