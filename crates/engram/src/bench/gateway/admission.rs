@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use control::Actor;
-use gateway::Peppers;
+use gateway::{Gateway, Peppers};
 use stdx::clock::{Clock, SystemClock};
 use tenancy::{Limits, Operation, RateLimit, Rates, RequestId, Slug, Work};
 
@@ -35,12 +35,11 @@ pub(super) async fn measure(plan: &Plan, folder: &Path) -> Result<Admission> {
             black_box(peppers.hash(version, black_box(text))).map(drop).context("there is no pepper")
         })
         .await?;
-    let key_us = timing.short_us(async || Ok(drop(gateway.authenticate(&credentials(&key)).await?))).await?;
+    let key_us = timing.short_us(async || prove(gateway, &key).await).await?;
 
     let now_s = SystemClock.now().as_second();
     let token = provider.authorization(KEY_ID, "ann", now_s)?;
-    let token_us =
-        timing.short_us(async || Ok(drop(gateway.authenticate(&credentials(&token)).await?))).await?;
+    let token_us = timing.short_us(async || prove(gateway, &token).await).await?;
     let new_token_us = new_tokens(plan, &service, &provider, now_s).await?;
 
     let admit_and_settle_us = timing
@@ -66,6 +65,11 @@ pub(super) async fn measure(plan: &Plan, folder: &Path) -> Result<Admission> {
     })
 }
 
+async fn prove(gateway: &Gateway, authorization: &str) -> Result<()> {
+    gateway.authenticate(&credentials(authorization)).await?;
+    Ok(())
+}
+
 /// Tokens that are each seen once; signed before the time is taken.
 async fn new_tokens(plan: &Plan, service: &Service, provider: &Provider, now_s: i64) -> Result<f64> {
     let calls = plan.calls.min(2_000);
@@ -77,7 +81,7 @@ async fn new_tokens(plan: &Plan, service: &Service, provider: &Provider, now_s: 
     timing
         .percentile_us(0.5, async || {
             let token = unseen.next().context("there are fewer tokens than calls")?;
-            Ok(drop(service.app.gateway.authenticate(&credentials(token)).await?))
+            prove(&service.app.gateway, token).await
         })
         .await
 }
