@@ -129,3 +129,23 @@ fn usage_survives_a_postgres_that_dies() {
         assert_eq!(proof[nothing], 0, "{nothing}: {proof}");
     }
 }
+
+#[test]
+fn the_way_in_is_measured_and_holds() {
+    let small = ["--rounds", "1", "--calls", "64", "--strangers", "50", "--callers", "40"];
+    let few = ["--tenants", "12", "--active", "6", "--stores-open", "3"];
+    let report = measured(&[&["bench", "gateway"], &small[..], &few[..]].concat());
+    let admission = report["admission"].as_object().unwrap();
+    for (name, time) in admission {
+        assert!(time.as_f64().unwrap() > 0.0, "{name}: {time}");
+    }
+    let strangers = &report["strangers"];
+    assert_eq!((&strangers["refused"], &strangers["fetches"]), (&json!(50), &json!(1)));
+    let quota = &report["quota"];
+    assert_eq!((&quota["calls_admitted"], &quota["memories_stored"]), (&json!(20), &json!(20)), "{quota}");
+    assert_eq!(quota["overshoot"], 0);
+    let tenants = &report["tenants"];
+    assert_eq!((&tenants["tenants"], &tenants["active"]), (&json!(12), &json!(6)));
+    assert_eq!(tenants["stores_open_max"], 3);
+    assert!(tenants["among_to_alone"].as_f64().unwrap() > 0.0, "{tenants}");
+}

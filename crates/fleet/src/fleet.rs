@@ -141,6 +141,11 @@ impl Fleet {
         }
     }
 
+    /// Most stores that should be open at once; after a rush there are more until the surplus is closed.
+    pub fn stores_open_max(&self) -> usize {
+        self.stores_open_max
+    }
+
     /// Tenants whose store is open now, and a lease on each.
     pub fn open_stores(&self) -> Vec<(TenantId, Lease)> {
         let slots: Vec<_> =

@@ -82,7 +82,7 @@ impl Peppers {
     }
 
     /// HMAC-SHA256 of a key; `None` when the version is not among the peppers.
-    pub(crate) fn hash(&self, version: u32, key: &str) -> Option<[u8; 32]> {
+    pub fn hash(&self, version: u32, key: &str) -> Option<[u8; 32]> {
         let (_, keyed) = self.versions.iter().find(|(known, _)| *known == version)?;
         let mut mac = keyed.clone();
         mac.update(key.as_bytes());

@@ -1,5 +1,6 @@
 //! `engram bench`: measure speed under load and retrieval quality.
 
+mod gateway;
 mod load;
 mod retrieval;
 mod usage;
@@ -24,6 +25,8 @@ enum Deed {
     Retrieval(retrieval::Retrieval),
     /// Usage under `kill -9` and outages: what is lost, what is double, and how fast it is
     Usage(usage::Usage),
+    /// What the way in costs: keys, tokens, quotas, many tenants in one process
+    Gateway(gateway::Gateway),
     /// The process that `usage` kills
     #[command(hide = true)]
     UsageProcess(usage::UsageProcess),
@@ -35,6 +38,7 @@ impl Bench {
             Deed::Load(load) => load.run(shared).await,
             Deed::Retrieval(retrieval) => retrieval.run(shared).await,
             Deed::Usage(usage) => usage.run(shared).await,
+            Deed::Gateway(gateway) => gateway.run(shared).await,
             Deed::UsageProcess(process) => process.run().await,
         }
     }

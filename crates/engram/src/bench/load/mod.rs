@@ -12,6 +12,8 @@ mod scenarios;
 mod service;
 mod texts;
 
+pub(super) use service::resident_mib;
+
 pub(crate) use plan::{Plan, run};
 pub(crate) use report::Report;
 pub(crate) use scenarios::Scenario;

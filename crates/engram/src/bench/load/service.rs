@@ -78,7 +78,7 @@ impl Service {
 }
 
 /// Resident memory of a process in MiB; `None` where `/proc` does not tell.
-pub(super) fn resident_mib(pid: u32) -> Option<f64> {
+pub(in crate::bench) fn resident_mib(pid: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
