@@ -35,6 +35,10 @@ const SEED: u64 = 20_261_125;
 /// Who only watches: everybody else tries its names, and it must stay as it was.
 const WATCHER: usize = 0;
 const TENANTS: usize = 3;
+/// What ends the tenant that does it.
+const DELETE_A_TENANT: &str = "DELETE /tenants/{slug}";
+/// What makes the caller a member of the tenant whose token it holds.
+const ACCEPT_AN_INVITE: &str = "POST /invites/accept";
 
 /// How often a deed was asked for, and how often it was done.
 #[derive(Debug, Default, Clone, Copy)]
@@ -107,7 +111,14 @@ impl World {
             victim = WATCHER;
         }
         let (own, foreign) = (&self.settlers[caller], &self.settlers[victim]);
-        let asked: Asked = build(deed, own, foreign, &mut self.marks, &mut self.dice, caller);
+        let (names, others) = match deed.name.as_str() {
+            // It may delete itself, and all that follows would be refused and prove nothing.
+            DELETE_A_TENANT => (foreign, foreign),
+            // An invite's token makes whoever holds it a member: that is its purpose, and no leak.
+            ACCEPT_AN_INVITE => (own, own),
+            _ => (own, foreign),
+        };
+        let asked: Asked = build(deed, names, others, &mut self.marks, &mut self.dice, caller);
         let answer = ask(&self.house, &self.issuer, own, &asked, &mut self.dice).await;
         let tally = self.tallies.entry(deed.name.clone()).or_default();
         tally.asked += 1;

@@ -11,11 +11,14 @@ use crate::pool::Pool;
 /// What tenants never get done, whatever they send: what belongs to whoever runs the service, an invite without its
 /// token, and a page that only leads to another.
 pub(crate) const CLOSED_TO_TENANTS: &[&str] = &[
+    "DELETE /tenants/{slug}",
     "GET /",
     "GET /jwks",
     "GET /plans",
     "GET /tenants/{slug}/deletion",
     "GET /usage",
+    "GET /usage/events",
+    "GET /usage/reconciliation",
     "PATCH /tenants/{slug}",
     "POST /invites/accept",
     "POST /jwks/refresh",
@@ -23,6 +26,7 @@ pub(crate) const CLOSED_TO_TENANTS: &[&str] = &[
     "POST /operator-keys",
     "POST /plans",
     "POST /tenants",
+    "POST /usage/adjustments",
 ];
 
 /// A tenant and everything another could try to use of it.

@@ -26,8 +26,8 @@ pub(crate) struct Durability {
     pub(crate) in_ledger: u64,
     /// Requests in its daily sums.
     pub(crate) rolled_up: u64,
-    /// Events the last process left in its spool.
-    pub(crate) waiting_at_the_end: u64,
+    /// Events of it that reached it while processes were being killed; a run in which none did proves less.
+    pub(crate) sent_by_the_killed: u64,
     /// Answered, and not in the ledger.
     pub(crate) lost: u64,
     /// Counted more than once.

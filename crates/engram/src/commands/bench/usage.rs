@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   engram bench usage                                       20,000 events, 20 kills, the ledger in SQLite
   engram bench usage --ledger postgres                     the same with a PostgreSQL server that dies three times
-  engram bench usage --ledger postgres --events 1000000 --kills 1000 --outages 20
+  engram bench usage --ledger postgres --events 1000000 --kills 1000 --outages 20 --life-ms 400
   engram bench usage --control-url postgres://user:pw@host/empty_database
 
 Fails when an answered request is lost, counted twice or differs.";
@@ -34,8 +34,8 @@ pub(super) struct Usage {
     /// Requests served at once
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..64))]
     threads: u16,
-    /// How long a process lives on average, in milliseconds
-    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u64).range(1..))]
+    /// How long a process lives on average, in milliseconds; on a busy machine longer, or no batch is ever sent
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
     life_ms: u64,
     /// Where the ledger is
     #[arg(long, value_enum, default_value = "sqlite")]
@@ -135,6 +135,7 @@ fn show(report: &Report) {
         ("processes killed", proof.kills.to_string()),
         ("times the ledger died", proof.ledger_outages.to_string()),
         ("in the ledger", proof.in_ledger.to_string()),
+        ("of them sent by killed processes", proof.sent_by_the_killed.to_string()),
         ("lost", proof.lost.to_string()),
         ("double", proof.double.to_string()),
         ("differing", proof.differing.to_string()),
