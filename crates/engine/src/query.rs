@@ -159,7 +159,7 @@ pub struct Explanation {
 /// One signal's part in a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Signal {
-    /// `keywords`, `meaning`, `actor`, `date`, `importance`, `recency`.
+    /// `keywords`, `related`, `meaning`, `stated`, `actor`, `date`, `importance`, `recency`, `alike`, `session`.
     pub name: &'static str,
     /// The signal's own value.
     pub value: f64,
