@@ -139,13 +139,13 @@ pub struct Correction {
 pub struct Hit {
     /// The memory.
     pub memory: Memory,
-    /// 0 to 1; comparable between stores.
+    /// 0 to 1: which part of a perfect answer to this query the memory is; comparable between queries and stores.
     pub score: f64,
     /// Where the score comes from, if asked for.
     pub explanation: Option<Explanation>,
 }
 
-/// Contributions to a score: `score = raw / (raw + half)`, `raw` = the sum of the weighted signals.
+/// Contributions to a score: `raw` is the sum of the weighted signals, the score its share of a perfect answer's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// Sum of all contributions.
@@ -159,7 +159,7 @@ pub struct Explanation {
 /// One signal's part in a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Signal {
-    /// `keywords`, `meaning`, `actor`, `date`, `importance`, `recency`.
+    /// `keywords`, `related`, `meaning`, `stated`, `actor`, `date`, `importance`, `recency`, `alike`, `session`.
     pub name: &'static str,
     /// The signal's own value.
     pub value: f64,

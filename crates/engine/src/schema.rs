@@ -71,6 +71,25 @@ mod tests {
     }
 
     #[test]
+    fn memories_of_an_older_file_are_counted_as_stating_something() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        MIGRATIONS.to_version(&mut connection, 2).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO workspace (id, name, created_at) VALUES (1, 'default', 0);
+                 INSERT INTO memory (id, workspace_id, content, kind, tags, metadata, importance, tier, version,
+                                     change, created_at, updated_at)
+                 VALUES (7, 1, 'I have a dog. And you?', 'note', '[]', '{}', 0.5, 'permanent', 1, 'create', 0, 0);
+                 INSERT INTO fact VALUES (7, 6, 0, 0, 0, 0, NULL, 0.5);",
+            )
+            .unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        migrate(&mut connection).unwrap();
+        let stated: u32 = connection.query_row("SELECT stated FROM fact", [], |row| row.get(0)).unwrap();
+        assert_eq!(stated, 4);
+    }
+
+    #[test]
     fn foreign_and_newer_files_are_refused() {
         let mut foreign = Connection::open_in_memory().unwrap();
         foreign.execute_batch("CREATE TABLE theirs (x)").unwrap();

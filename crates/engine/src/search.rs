@@ -10,6 +10,7 @@ mod length;
 mod neighbours;
 mod plan;
 mod rank;
+mod score;
 mod session;
 mod weights;
 
@@ -38,14 +39,15 @@ pub(crate) fn search(
     }
     let snapshot = connection.unchecked_transaction()?;
     let gathered = gather::gather(&snapshot, index, &plan, until, scratch)?;
+    let scale = score::Scale::of(&plan, gathered.words);
     let mut allowed = fill::allowed_if_few(&snapshot, index, query)?;
     let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
-    let mut hits = fill::fill(&snapshot, index, query, &plan, &ranked, allowed.is_some(), now_ms)?;
+    let mut hits = fill::fill(&snapshot, index, query, &plan, (&ranked, scale), allowed.is_some(), now_ms)?;
     if hits.len() < query.limit && fill::is_filtered(query) && allowed.is_none() {
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
         allowed = Some(fill::allowed(&snapshot, index, query)?);
         let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
-        hits = fill::fill(&snapshot, index, query, &plan, &ranked, true, now_ms)?;
+        hits = fill::fill(&snapshot, index, query, &plan, (&ranked, scale), true, now_ms)?;
     }
     scratch.clear();
     Ok(SearchAnswer { hits, corrections: gathered.corrections, completeness: gathered.completeness })

@@ -24,28 +24,34 @@ pub(super) fn candidates(
     let lexical = scratch.touched.iter().copied().filter(|slot| admits(*slot));
     let semantic = semantic_candidates(plan, scratch, limit, &admits);
     let semantic = semantic.into_iter().filter(|slot| !scratch.is_touched(*slot));
-    let mut candidates: Vec<Ranked> = lexical
+    // Most of a large store may share a word with the query: the sums are kept small until it is clear who stays.
+    let mut sums: Vec<(f32, Slot)> = lexical
         .chain(semantic)
         .map(|slot| {
-            let at = slot as usize;
-            let signals = Signals {
-                keywords: scratch.keywords[at],
-                related: scratch.related[at],
-                meaning: scratch.cosines[at].max(0.0),
-                ..Signals::default()
-            };
-            let raw = signals.keywords * weights.keywords
+            let signals = words_and_meaning(scratch, slot);
+            let sum = signals.keywords * weights.keywords
                 + signals.related * weights.related
                 + signals.meaning * weights.meaning;
-            Ranked { slot, raw, signals }
+            (sum, slot)
         })
         .collect();
-    if candidates.len() > keep {
-        candidates.select_nth_unstable_by(keep, Ranked::best_first);
-        let reachable = candidates[keep].raw - weights.most_of_facts(plan);
-        candidates.retain(|candidate| candidate.raw >= reachable);
+    if sums.len() > keep {
+        sums.select_nth_unstable_by(keep, |(a, _), (b, _)| b.total_cmp(a));
+        let reachable = sums[keep].0 - weights.most_of_facts(plan);
+        sums.retain(|(sum, _)| *sum >= reachable);
     }
-    candidates
+    let ranked = |(raw, slot)| Ranked { slot, raw, signals: words_and_meaning(scratch, slot) };
+    sums.into_iter().map(ranked).collect()
+}
+
+fn words_and_meaning(scratch: &Scratch, slot: Slot) -> Signals {
+    let at = slot as usize;
+    Signals {
+        keywords: scratch.keywords[at],
+        related: scratch.related[at],
+        meaning: scratch.cosines[at].max(0.0),
+        ..Signals::default()
+    }
 }
 
 /// The slots nearest in meaning among those that are admitted.

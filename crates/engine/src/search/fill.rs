@@ -6,6 +6,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::explain::explain;
 use super::plan::Plan;
 use super::rank::Ranked;
+use super::score::Scale;
 use crate::error::EngineError;
 use crate::index::Index;
 use crate::memory::MemoryId;
@@ -50,7 +51,7 @@ pub(super) fn fill(
     index: &Index,
     query: &SearchQuery,
     plan: &Plan,
-    ranked: &[Ranked],
+    (ranked, scale): (&[Ranked], Scale),
     checked: bool,
     now_ms: i64,
 ) -> Result<Vec<Hit>, EngineError> {
@@ -63,7 +64,7 @@ pub(super) fn fill(
     let mut statement = connection.prepare_cached(&sql)?;
     let mut hits = Vec::with_capacity(query.limit);
     for candidate in ranked {
-        let score = score(candidate.raw);
+        let score = scale.score(candidate.raw);
         if hits.len() == query.limit || query.min_score.is_some_and(|least| score < least) {
             break;
         }
@@ -116,25 +117,4 @@ fn by_slot(index: &Index, ids: &[MemoryId]) -> Vec<bool> {
         }
     }
     allowed
-}
-
-/// Raw score at which the score is 0.5.
-const HALF: f32 = 9.0;
-
-/// The score of a raw sum: 0 to 1, the same curve in every store.
-fn score(raw: f32) -> f64 {
-    let raw = raw.max(0.0);
-    f64::from(raw / (raw + HALF))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scores_stay_between_0_and_1_and_keep_the_order() {
-        assert_eq!(score(-1.0), 0.0);
-        assert_eq!(score(HALF), 0.5);
-        assert!(score(1.0) < score(2.0) && score(1e9) < 1.0 + f64::EPSILON);
-    }
 }

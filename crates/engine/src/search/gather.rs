@@ -80,6 +80,8 @@ impl Scratch {
 pub(super) struct Gathered {
     pub(super) corrections: Vec<Correction>,
     pub(super) completeness: Completeness,
+    /// Sum of the rarities of the query's words.
+    pub(super) words: f32,
 }
 
 /// Fills `scratch` with the keyword score and the cosine of every slot.
@@ -92,7 +94,7 @@ pub(super) fn gather(
 ) -> Result<Gathered, EngineError> {
     scratch.clear();
     scratch.fit(index.slots());
-    let mut gathered = Gathered { corrections: Vec::new(), completeness: Completeness::Complete };
+    let mut gathered = Gathered { corrections: Vec::new(), completeness: Completeness::Complete, words: 0.0 };
     for asked in &plan.terms {
         let token = &asked.token;
         gathered.completeness = completeness(until);
@@ -107,6 +109,7 @@ pub(super) fn gather(
             weight = CORRECTED_WEIGHT;
             gathered.corrections.push(Correction { from: token.word.clone(), to: word });
         }
+        gathered.words += idf(index, scratch.postings.len());
         add_term(index, plan.ranking, weight, scratch);
         if !asked.near.is_empty() {
             add_near(connection, index, &asked.near, scratch)?;
