@@ -11,8 +11,9 @@ const SEMANTIC_CANDIDATES_MIN: usize = 200;
 /// A cosine below this says nothing.
 const COSINE_MIN: f32 = 0.1;
 
-/// The admitted candidates with their signals of words and meaning. When they are many more than `keep`, those
-/// that cannot be among the best `keep` even with all their facts can add are left out before the facts are read.
+/// The admitted candidates with their signals of words and meaning. When they are more than `keep`, those that are
+/// neither among the best `keep` nor could be among the best `limit`, even with all that facts can add, are left
+/// out before the facts are read.
 pub(super) fn candidates(
     plan: &Plan,
     scratch: &Scratch,
@@ -36,9 +37,11 @@ pub(super) fn candidates(
         })
         .collect();
     if sums.len() > keep {
-        sums.select_nth_unstable_by(keep, |(a, _), (b, _)| b.total_cmp(a));
-        let reachable = sums[keep].0 - weights.most_of_facts(plan);
-        sums.retain(|(sum, _)| *sum >= reachable);
+        let best_first = |(a, _): &(f32, Slot), (b, _): &(f32, Slot)| b.total_cmp(a);
+        let kept = sums.select_nth_unstable_by(keep, best_first).1.0;
+        let wanted = sums[..keep].select_nth_unstable_by(limit.min(keep - 1), best_first).1.0;
+        let reaches = wanted - weights.most_of_facts(plan);
+        sums.retain(|(sum, _)| *sum >= kept.min(reaches));
     }
     let ranked = |(raw, slot)| Ranked { slot, raw, signals: words_and_meaning(scratch, slot) };
     sums.into_iter().map(ranked).collect()
