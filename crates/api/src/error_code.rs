@@ -39,7 +39,7 @@ error_codes! {
     InvalidHeader, "invalid_header", 400, "A header has a value that cannot be read.";
     ConflictingCredentials, "conflicting_credentials", 400, "Two credentials were sent at once; send one.";
     ConflictingTenant, "conflicting_tenant", 400, "The host and the headers name different tenants; name one.";
-    InvalidHost, "invalid_host", 400, "The host is below the service's domain and is no tenant's; use <slug>.<domain>.";
+    InvalidHost, "invalid_host", 400, "The host is below the service's domain and is no tenant's; put the tenant's slug before the domain.";
     TenantRequired, "tenant_required", 400, "The credential reaches several tenants, or none; name one by the host or in X-Engram-Tenant.";
     Unauthorized, "unauthorized", 401, "There is no valid credential: missing, malformed, unknown, expired or revoked.";
     QuotaExceeded, "quota_exceeded", 402, "The plan's quota is used up; `metric`, `current` and `limit` say which.";
