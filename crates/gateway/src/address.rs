@@ -1,6 +1,7 @@
 //! Rate limits by client address, looked at before anybody is asked who they are.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::clock::{Clock, DefaultClock};
@@ -16,7 +17,7 @@ use crate::{Enforcement, RateState, Refusal, metrics};
 /// whole network cannot fill our memory.
 const ADDRESSES_MAX: usize = 100_000;
 /// How much more a shared bucket holds than one address's.
-const SHARED_FACTOR: u32 = 16;
+const SHARED_FACTOR: NonZeroU32 = NonZeroU32::new(16).unwrap();
 
 type Keyed = RateLimiter<Origin, DashMapStateStore<Origin>, DefaultClock, StateInformationMiddleware>;
 
@@ -77,13 +78,12 @@ impl AddressLimits {
 impl Buckets {
     fn new(limit: RateLimit) -> Self {
         let clock = DefaultClock::default();
-        let keyed = |factor: u32| {
-            let quota =
-                Quota::per_second(limit.per_second.saturating_mul(factor.try_into().unwrap_or(limit.burst)))
-                    .allow_burst(limit.burst.saturating_mul(factor.try_into().unwrap_or(limit.burst)));
+        let keyed = |factor: NonZeroU32| {
+            let quota = Quota::per_second(limit.per_second.saturating_mul(factor));
+            let quota = quota.allow_burst(limit.burst.saturating_mul(factor));
             Keyed::new(quota, DashMapStateStore::default(), clock.clone())
         };
-        let (own, shared) = (keyed(1), keyed(SHARED_FACTOR));
+        let (own, shared) = (keyed(NonZeroU32::MIN), keyed(SHARED_FACTOR));
         Self { limit, own, shared, clock }
     }
 

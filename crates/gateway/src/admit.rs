@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::interval;
 
 use crate::address::AddressLimits;
+use crate::at_work::AllAtWork;
 use crate::authenticate::KnownKey;
 use crate::follow::Follower;
 use crate::jwt::Issuer;
@@ -23,7 +24,7 @@ use crate::quota::Calls;
 use crate::rate::{RateLimits, RateState};
 use crate::rehash::Rehashes;
 use crate::remembered::Remembered;
-use crate::seat::{AtWork, Seat};
+use crate::seat::Seat;
 use crate::{
     Credentials, JwksStatus, JwtOptions, Needed, OperatorPass, Pass, Peppers, Principal, Refusal, metrics,
 };
@@ -86,7 +87,7 @@ pub struct Gateway {
     pub(crate) issuer: Option<Issuer>,
     pub(crate) rates: RateLimits,
     pub(crate) addresses: AddressLimits,
-    pub(crate) at_work: AtWork,
+    pub(crate) at_work: AllAtWork,
     pub(crate) calls: Calls,
     pub(crate) rehashes: Rehashes,
     pub(crate) last_uses: LastUses,
@@ -126,7 +127,7 @@ impl Gateway {
             issuer,
             rates: RateLimits::default(),
             addresses,
-            at_work: AtWork::default(),
+            at_work: AllAtWork::default(),
             calls: Calls::default(),
             rehashes: Rehashes::default(),
             last_uses: LastUses::default(),
@@ -239,19 +240,7 @@ impl Gateway {
     ) -> Result<Pass, Refusal> {
         let principal = self.authenticate(credentials).await?;
         let (principal, seat) = self.seat_of(principal, credentials, operation).await?;
-        let tenant = &seat.value;
-        let outsider = principal.is_operator() && principal != Principal::Local;
-        let rate_limits = if outsider { Enforcement::Off } else { self.options.rate_limits };
-        let admitted = tenant
-            .require_open_to(&principal)
-            .and_then(|()| require_scope(&principal, operation))
-            .and_then(|()| tenant.enter(self.options.at_work_per_tenant_max))
-            .and_then(|place| Ok((place, tenant.take(operation.rate_class(), rate_limits)?)))
-            .and_then(|(place, rate)| {
-                let limit = tenant.limits.api_calls_per_day;
-                let call = if outsider { None } else { self.reserve_call(&tenant.calls, limit, operation)? };
-                Ok(Admitted { place, rate, call })
-            });
+        let admitted = self.let_in(&principal, &seat.value, operation);
         let pass = Pass::new(self, *request, Arc::clone(&seat), principal, operation);
         match admitted {
             Ok(admitted) => Ok(pass.admitted(admitted)),
@@ -260,6 +249,24 @@ impl Gateway {
                 Err(refusal)
             }
         }
+    }
+
+    /// What a known tenant's own state says: status, scope, requests at work, rate, calls of the day.
+    fn let_in(
+        &self,
+        principal: &Principal,
+        tenant: &Seat,
+        operation: Operation,
+    ) -> Result<Admitted, Refusal> {
+        tenant.require_open_to(principal)?;
+        require_scope(principal, operation)?;
+        let place = tenant.at_work.enter(self.options.at_work_per_tenant_max)?;
+        if principal.is_outsider() {
+            return Ok(Admitted { place, rate: RateState::default(), call: None });
+        }
+        let rate = tenant.take(operation.rate_class(), self.options.rate_limits)?;
+        let call = self.reserve_call(&tenant.calls, tenant.limits.api_calls_per_day, operation)?;
+        Ok(Admitted { place, rate, call })
     }
 }
 

@@ -84,6 +84,12 @@ impl Principal {
         }
     }
 
+    /// Whether they act on a tenant's account from outside: neither on its bill nor under its limits. A process of
+    /// this machine is its user, and counts as the tenant's own.
+    pub(crate) fn is_outsider(&self) -> bool {
+        self.is_operator() && *self != Self::Local
+    }
+
     /// The role in which they manage a tenant's people.
     ///
     /// A key has scopes and no role: one with `admin` manages as an admin does, so that a leaked key makes no owner.

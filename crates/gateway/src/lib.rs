@@ -5,6 +5,7 @@
 
 mod address;
 mod admit;
+mod at_work;
 mod authenticate;
 mod credentials;
 mod follow;

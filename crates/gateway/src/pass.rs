@@ -7,10 +7,11 @@ use metering::Meter;
 use stdx::clock::SharedClock;
 use tenancy::{Counters, Limits, Operation, RequestId, Scopes, Slug, Tenant, TenantId, UsageEvent, Work};
 
+use crate::at_work::Place;
 use crate::quota::Reserved;
 use crate::rate::RateState;
 use crate::remembered::Entry;
-use crate::seat::{Place, Seat};
+use crate::seat::Seat;
 use crate::{Gateway, Peer, Principal};
 
 /// One admitted request of one tenant. Only [`Gateway::admit`] makes it.
@@ -134,7 +135,7 @@ impl Pass {
 
     /// What the tenant is charged. Whoever runs the service works on a tenant's account, not on its bill.
     fn counters(&self, status: u16, work: Work) -> Counters {
-        if self.principal.is_operator() && self.principal != Principal::Local {
+        if self.principal.is_outsider() {
             return Counters::default();
         }
         charge(self.operation, status, work)

@@ -1,24 +1,18 @@
 //! A tenant as the gateway needs it: its status, its limits, its token buckets.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use control::{ControlError, TenantWithLimits};
-use parking_lot::Mutex;
 use tenancy::{Limits, Operation, RateClass, Scope, Slug, Tenant, TenantId, TenantStatus};
 
+use crate::at_work::AtWork;
 use crate::jwt::User;
 use crate::quota::CallsToday;
 use crate::rate::{Buckets, RateState, TooEarly};
 use crate::refusal::AuthFailure;
 use crate::remembered::Entry;
 use crate::{Credentials, Enforcement, Gateway, Needed, Principal, Refusal, metrics};
-
-/// When a tenant with too many requests at work should try again.
-const AFTER_OVERLOAD: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -27,15 +21,9 @@ pub(crate) struct Seat {
     /// By rate class, in the order of [`RateClass::ALL`]; `None` is no limit.
     buckets: [Option<Arc<Buckets>>; 3],
     /// Requests at work; shared with the seat this one replaces.
-    at_work: Arc<AtomicUsize>,
+    pub(crate) at_work: AtWork,
     /// Shared with the seat this one replaces.
     pub(crate) calls: Arc<CallsToday>,
-}
-
-/// A request at work in a tenant; dropping it makes room for another.
-#[derive(Debug)]
-pub(crate) struct Place {
-    at_work: Arc<AtomicUsize>,
 }
 
 impl Seat {
@@ -43,7 +31,7 @@ impl Seat {
     pub(crate) fn require_open_to(&self, principal: &Principal) -> Result<(), Refusal> {
         match self.tenant.status {
             TenantStatus::Active => Ok(()),
-            TenantStatus::Suspended if principal.is_operator() && *principal != Principal::Local => Ok(()),
+            TenantStatus::Suspended if principal.is_outsider() => Ok(()),
             // A deleted tenant has no seat to begin with; see `seat_of`.
             TenantStatus::Suspended | TenantStatus::Deleted => Err(Refusal::Suspended),
         }
@@ -62,18 +50,6 @@ impl Seat {
         }
     }
 
-    /// A place among the tenant's requests at work.
-    pub(crate) fn enter(&self, at_work_max: usize) -> Result<Place, Refusal> {
-        let before = self.at_work.fetch_add(1, Ordering::AcqRel);
-        // Made first: dropping it takes the place back.
-        let place = Place { at_work: Arc::clone(&self.at_work) };
-        if before < at_work_max {
-            Ok(place)
-        } else {
-            Err(Refusal::Overloaded { retry_after: AFTER_OVERLOAD })
-        }
-    }
-
     /// Takes one token of the tenant's bucket, if it has one.
     pub(crate) fn take(&self, class: RateClass, enforcement: Enforcement) -> Result<RateState, Refusal> {
         let Some(buckets) = self.buckets(class).filter(|_| enforcement != Enforcement::Off) else {
@@ -86,12 +62,6 @@ impl Seat {
                 Enforcement::Enforce => Err(Refusal::RateLimited { class: class.name(), retry_after, rate }),
             }
         })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.at_work.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -222,22 +192,6 @@ fn require_administration(operation: Operation) -> Result<(), Refusal> {
     match operation.scope() {
         Some(Scope::Admin) => Ok(()),
         Some(_) | None => Err(Refusal::Forbidden { needed: Needed::TenantKey }),
-    }
-}
-
-/// Counts of requests at work by tenant; those nobody holds any more are dropped by [`sweep`](Self::sweep).
-#[derive(Debug, Default)]
-pub(crate) struct AtWork {
-    counts: Mutex<HashMap<TenantId, Arc<AtomicUsize>>>,
-}
-
-impl AtWork {
-    fn of(&self, tenant: &TenantId) -> Arc<AtomicUsize> {
-        Arc::clone(self.counts.lock().entry(tenant.clone()).or_default())
-    }
-
-    pub(crate) fn sweep(&self) {
-        self.counts.lock().retain(|_, count| Arc::strong_count(count) > 1);
     }
 }
 

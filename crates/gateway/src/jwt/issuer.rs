@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -79,14 +79,13 @@ pub(crate) struct Issuer {
     /// When a fetch was last begun; moved forward before it, so that only one begins.
     tried_at_ms: AtomicI64,
     failure: RwLock<Option<String>>,
-    /// Grows whenever the keys change; a proof by older keys is none.
-    generation: AtomicU64,
     proven: Cache<blake3::Hash, Arc<Proven>>,
 }
 
 /// Keys, and since when they are known.
 struct Known {
     set: KeySet,
+    /// Grows whenever the keys change; a proof by older keys is none.
     generation: u64,
     read_at_ms: i64,
     due_at_ms: i64,
@@ -124,7 +123,6 @@ impl Issuer {
             fetching: Mutex::default(),
             tried_at_ms: AtomicI64::new(i64::MIN),
             failure: RwLock::default(),
-            generation: AtomicU64::new(0),
             proven: Cache::new(TOKENS_MAX),
         }
     }
@@ -274,10 +272,7 @@ impl Issuer {
         let now_ms = self.clock.now_ms();
         let mut keys = self.keys.write();
         let same = keys.as_ref().is_some_and(|known| known.set.is_same(&set));
-        let generation = match same {
-            true => self.generation.load(Ordering::Acquire),
-            false => self.generation.fetch_add(1, Ordering::AcqRel) + 1,
-        };
+        let generation = keys.as_ref().map_or(0, |known| known.generation) + u64::from(!same);
         let fresh_ms = i64::try_from(fresh.as_millis()).unwrap_or(i64::MAX);
         let due_at_ms = now_ms.saturating_add(fresh_ms);
         *keys = Some(Arc::new(Known { set, generation, read_at_ms: now_ms, due_at_ms }));

@@ -27,6 +27,7 @@ use crate::operations::Failure;
 const OVERSIZED_BYTES_READ_MAX: usize = 32 * 1024 * 1024;
 /// How long that may take.
 const OVERSIZED_READ: Duration = Duration::from_secs(5);
+
 /// The middleware around every route.
 pub async fn pass_through(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let arrival = Arrival::of(request.extensions(), &app);
