@@ -30,5 +30,5 @@ pub use service::{Health, KindCount, Readiness, ReadinessCheck, Stats, Workspace
 pub use tenants::{CreateTenant, Deletion, Tenant, TenantDetails, TenantList, UpdateTenant};
 pub use usage::{
     AdjustUsage, RateLimits, ReconciledHour, TenantUsageDay, TokenBucket, Usage, UsageAdjustment, UsageDay,
-    UsageEvent, UsageEventList, UsageLimits, UsageReconciliation, UsageReport,
+    UsageEvent, UsageEventList, UsageLimits, UsageNow, UsageReconciliation, UsageReport,
 };

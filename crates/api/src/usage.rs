@@ -14,10 +14,26 @@ pub struct Usage {
     pub adjustments: Vec<UsageAdjustment>,
     /// The plan's limits; `null` is no limit.
     pub limits: UsageLimits,
+    /// How much is used of them at this moment.
+    #[serde(default)]
+    pub current: UsageNow,
     /// Whether the service rehearses: new usage is measured and not kept.
     pub dry_run: bool,
     /// Whether the tenant is billed; test tenants never are.
     pub billed: bool,
+}
+
+/// What the plan's limits are held against, as it is now. `null`: the tenant's store does not open at the moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UsageNow {
+    /// Memories stored, those included that have expired and are not purged yet.
+    pub memories: Option<u64>,
+    /// Workspaces that hold a memory.
+    pub workspaces: Option<u64>,
+    /// Bytes of the database file that are in use.
+    pub storage_bytes: Option<u64>,
+    /// API calls of this UTC day that are charged.
+    pub api_calls_today: u64,
 }
 
 /// A correction of a tenant's day: a row beside what was counted, which is never edited.
@@ -191,9 +207,9 @@ pub struct TenantUsageDay {
 pub struct UsageLimits {
     /// Memories stored at one time.
     pub memories: Option<u64>,
-    /// Workspaces at one time.
+    /// Workspaces that hold a memory, at one time.
     pub workspaces: Option<u64>,
-    /// Bytes stored at one time.
+    /// Bytes of the database file in use at one time.
     pub storage_bytes: Option<u64>,
     /// API calls in one UTC day.
     pub api_calls_per_day: Option<u64>,

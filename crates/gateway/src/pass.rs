@@ -143,22 +143,23 @@ impl Pass {
 
     fn record(&mut self, status: u16, work: Work, workspace: Option<&str>) {
         self.settled = Settled::Yes;
-        let counters = self.counters(status, work);
-        if counters.api_calls == 0
-            && let Some(call) = self.call.take()
-        {
-            call.give_back();
-        }
-        // A disk that refuses is the meter's to tell; the request has been served.
-        let _ = self.meter.record(&UsageEvent {
+        let event = UsageEvent {
             request_id: self.request_id,
             tenant_id: self.tenant().clone(),
             workspace: workspace.map(str::to_owned),
             route: self.operation.name().to_owned(),
             status,
-            counters,
+            counters: self.counters(status, work),
             occurred_at: self.clock.now(),
-        });
+        };
+        // A disk that refuses is the meter's to tell; the request has been served.
+        let record = || _ = self.meter.record(&event);
+        match self.call.take() {
+            Some(call) => {
+                call.settle(event.counters.api_calls > 0, event.occurred_at.as_millisecond(), record);
+            }
+            None => record(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use control::{TenantWithLimits, UsageDay};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tenancy::{Operation, Scope, TenantId};
 
 use crate::{Enforcement, Gateway, Refusal, metrics};
@@ -17,13 +17,22 @@ const DAY_MS: i64 = 86_400_000;
 #[derive(Debug, Default)]
 pub(crate) struct CallsToday {
     today: Mutex<Today>,
+    /// Shared while a call goes on record and is counted as settled; alone while what is on record is read. So a
+    /// reading has seen exactly the calls that are counted as settled.
+    recording: RwLock<()>,
 }
 
 #[derive(Debug, Default)]
 struct Today {
     /// Days since 1970, in UTC.
     day: i64,
-    used: u64,
+    /// Calls admitted here that are charged or under way.
+    here: u64,
+    /// Those of them that are on record.
+    settled: u64,
+    /// Calls of other processes and of earlier ones, by the last reading of the ledger. A reading that saw a batch
+    /// twice on its way is put right by the next one.
+    elsewhere: u64,
 }
 
 /// One call that was counted before it was made.
@@ -39,44 +48,66 @@ impl CallsToday {
         let mut today = self.today.lock();
         today.turn_to(day);
         if let Some(limit) = limit
-            && today.used >= limit
+            && today.used() >= limit
         {
-            return Err(today.used);
+            return Err(today.used());
         }
-        today.used += 1;
+        today.here += 1;
         Ok(Reserved { calls: Arc::clone(self), day: today.day })
     }
 
-    /// Takes over what the ledger knows, which may include calls to other processes; never less than is known here.
-    fn learn(&self, day: i64, used: u64) {
+    /// What `read` gives, and how many calls of `day` made here it has seen on record.
+    fn with_settled<T>(&self, day: i64, read: impl FnOnce() -> T) -> (T, u64) {
+        let _alone = self.recording.write();
+        let seen = read();
+        let today = self.today.lock();
+        (seen, if today.day == day { today.settled } else { 0 })
+    }
+
+    /// Takes over how many calls of `day` were made elsewhere. What was admitted here counts whatever it says.
+    fn learn(&self, day: i64, elsewhere: u64) {
         let mut today = self.today.lock();
         today.turn_to(day);
         if today.day == day {
-            today.used = today.used.max(used);
+            today.elsewhere = elsewhere;
         }
     }
 
     fn used(&self, day: i64) -> u64 {
         let today = self.today.lock();
-        if today.day == day { today.used } else { 0 }
+        if today.day == day { today.used() } else { 0 }
     }
 }
 
 impl Today {
+    fn used(&self) -> u64 {
+        self.here + self.elsewhere
+    }
+
     /// A clock that steps back does not bring yesterday's calls again.
     fn turn_to(&mut self, day: i64) {
         if day > self.day {
-            *self = Self { day, used: 0 };
+            *self = Self { day, ..Self::default() };
         }
     }
 }
 
 impl Reserved {
-    /// The call turned out not to be charged.
-    pub(crate) fn give_back(self) {
+    /// Ends the call: `record` puts it on record at `ended_ms`, charged or not. One that is not is given back.
+    pub(crate) fn settle(self, charged: bool, ended_ms: i64, record: impl FnOnce()) {
+        let _with_others = self.calls.recording.read();
+        record();
         let mut today = self.calls.today.lock();
-        if today.day == self.day {
-            today.used = today.used.saturating_sub(1);
+        today.turn_to(day_of(ended_ms));
+        match (today.day == self.day, charged) {
+            (true, true) => today.settled += 1,
+            (true, false) => today.here = today.here.saturating_sub(1),
+            // Midnight passed meanwhile: the ledger counts it on the day it ended.
+            (false, true) => {
+                today.here += 1;
+                today.settled += 1;
+            }
+            (false, false) => {}
         }
     }
 }
@@ -140,13 +171,17 @@ impl Gateway {
         let id = &found.tenant.id;
         let now = self.clock.now();
         let today = UsageDay::day_of(now);
-        // Unsent first: an event that reaches the ledger in between is seen twice, never missed.
-        let unsent = self.meter.unsent_by_day(id).into_iter().filter(|sum| sum.day == today);
-        let unsent: u64 = unsent.map(|sum| sum.counters.api_calls).sum();
+        let calls = self.calls.of(id);
+        let day = day_of(now.as_millisecond());
+        // Unsent first: an event that reaches the ledger in between is seen twice until the next reading, never missed.
+        let (unsent, settled) = calls.with_settled(day, || {
+            let unsent = self.meter.unsent_by_day(id).into_iter().filter(|sum| sum.day == today);
+            unsent.map(|sum| sum.counters.api_calls).sum::<u64>()
+        });
         match self.control.usage_by_day(id, today, today).await {
             Ok(days) => {
                 let sent: u64 = days.iter().map(|day| day.counters.api_calls).sum();
-                self.calls.of(id).learn(day_of(now.as_millisecond()), sent + unsent);
+                calls.learn(day, (sent + unsent).saturating_sub(settled));
             }
             Err(error) => tracing::debug!(%error, tenant = %id, "the ledger does not say how much is used"),
         }
@@ -161,22 +196,44 @@ fn day_of(now_ms: i64) -> i64 {
 mod tests {
     use super::*;
 
+    /// A moment of that day.
+    fn at(day: i64) -> i64 {
+        day * DAY_MS + 5
+    }
+
     #[test]
     fn a_day_is_used_up_given_back_and_over() {
         let calls = Arc::new(CallsToday::default());
         let first = calls.reserve(10, Some(2)).unwrap();
         calls.reserve(10, Some(2)).unwrap();
         assert_eq!(calls.reserve(10, Some(2)).unwrap_err(), 2);
-        first.give_back();
-        let late = calls.reserve(10, Some(2)).unwrap();
+        first.settle(false, at(10), || ());
+        let (late, failed) = (calls.reserve(10, Some(2)).unwrap(), calls.reserve(10, None).unwrap());
         assert_eq!(calls.reserve(11, Some(1)).unwrap().day, 11);
-        late.give_back();
+        failed.settle(false, at(11), || ());
         assert_eq!(calls.used(11), 1, "yesterday's call is not given back to today");
         assert_eq!(calls.reserve(10, Some(1)).unwrap_err(), 1, "a clock that steps back starts no new day");
-        calls.learn(11, 40);
-        calls.learn(11, 7);
-        calls.learn(10, 90);
-        assert_eq!(calls.used(11), 40);
+        late.settle(true, at(11), || ());
+        assert_eq!(calls.used(11), 2, "it counts on the day it ended");
+    }
+
+    #[test]
+    fn a_reading_counts_what_happened_elsewhere_and_the_next_one_puts_it_right() {
+        let calls = Arc::new(CallsToday::default());
+        let learn = |on_record: u64| {
+            let (on_record, settled) = calls.with_settled(7, || on_record);
+            calls.learn(7, on_record.saturating_sub(settled));
+            calls.used(7)
+        };
+        let under_way = calls.reserve(7, None).unwrap();
+        calls.reserve(7, None).unwrap().settle(true, at(7), || ());
+        assert_eq!(learn(41), 42, "40 of others, one on record, one under way");
+        assert_eq!(learn(141), 142, "a batch seen twice");
+        under_way.settle(true, at(7), || ());
+        assert_eq!(learn(42), 42);
+        assert_eq!(learn(0), 2, "never less than was admitted here");
+        calls.learn(6, 90);
+        assert_eq!(calls.used(7), 2, "a reading of yesterday comes too late");
     }
 
     #[test]

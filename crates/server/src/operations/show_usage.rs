@@ -31,6 +31,7 @@ pub async fn show_usage(app: &App, pass: &Pass, query: OwnUsageQuery) -> Result<
             items,
             adjustments: adjustments.into_iter().map(adjustment_to_wire).collect(),
             limits: limits_to_wire(&limits),
+            current: now(app, pass).await?,
             dry_run: app.config.usage.recording == UsageRecording::DryRun,
             billed: is_billed(pass.tenant_record().kind),
         },
@@ -66,6 +67,24 @@ async fn by_hour(app: &App, pass: &Pass, query: &OwnUsageQuery) -> Result<Vec<ap
         ..day_to_wire(control::UsageDay::day_of(hour), counters)
     };
     Ok(hours.into_iter().map(row).collect())
+}
+
+/// What is used at this moment. A store that does not open hides what it holds, and no more than that.
+async fn now(app: &App, pass: &Pass) -> Result<api::UsageNow, Failure> {
+    let tally = match app.fleet.store(pass.tenant()).await {
+        Ok(lease) => lease.run(engine::Store::tally).await.ok(),
+        Err(_) => None,
+    };
+    let today = control::UsageDay::day_of(app.clock.now());
+    let unsent = app.meter.unsent_by_day(pass.tenant());
+    let ledger = app.control.usage_by_day(pass.tenant(), today, today).await?;
+    let sums = ledger.into_iter().chain(unsent).filter(|sum| sum.day == today);
+    Ok(api::UsageNow {
+        memories: tally.map(|tally| tally.memories),
+        workspaces: tally.map(|tally| tally.workspaces),
+        storage_bytes: tally.map(|tally| tally.file_bytes),
+        api_calls_today: sums.map(|sum| sum.counters.api_calls).sum(),
+    })
 }
 
 pub(super) fn day_to_wire(day: Date, counters: Counters) -> api::UsageDay {

@@ -94,6 +94,40 @@ async fn workspaces_and_bytes_are_bounded_too() {
 }
 
 #[tokio::test]
+async fn usage_shows_what_is_used_of_each_limit() {
+    let house = house(Enforcement::Enforced).await;
+    house.limit(json!({ "memories": 2, "api_calls_per_day": 100 })).await;
+    for (workspace, status) in [("a", 201), ("b", 201), ("c", 402)] {
+        let body = json!({ "content": "x", "workspace": workspace });
+        house.post("/v1/memories", body).await.expect(status);
+    }
+    let usage = house.get("/v1/usage").await.expect(200);
+    let current = &usage["current"];
+    assert_eq!((&current["memories"], &current["workspaces"]), (&json!(2), &json!(2)));
+    assert_eq!(current["api_calls_today"], 2, "a refusal is not charged");
+    assert!(current["storage_bytes"].as_u64().unwrap() > 4_096);
+    assert_eq!((&usage["limits"]["memories"], &usage["limits"]["workspaces"]), (&json!(2), &Value::Null));
+}
+
+#[tokio::test]
+async fn what_repeats_or_replaces_is_not_refused() {
+    let house = house(Enforcement::Enforced).await;
+    house.limit(json!({ "memories": 1 })).await;
+    let keyed = |content: &str| json!({ "content": content, "custom_id": "k" });
+    let create = |body: Value| {
+        let request = http::Request::post("/v1/memories")
+            .header("authorization", format!("Bearer {}", house.key))
+            .header("content-type", "application/json")
+            .header("idempotency-key", "once");
+        house.send(request.body(axum::body::Body::from(body.to_string())).unwrap())
+    };
+    let first = create(keyed("old")).await.expect(201);
+    assert_eq!(create(keyed("old")).await.expect(201)["id"], first["id"]);
+    house.post("/v1/memories", keyed("new")).await.expect(200);
+    house.post("/v1/memories", text(1)).await.expect(402);
+}
+
+#[tokio::test]
 async fn an_agent_hears_of_a_quota_as_such() {
     let house = house(Enforcement::Enforced).await;
     house.limit(json!({ "memories": 0 })).await;
