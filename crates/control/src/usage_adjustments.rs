@@ -13,6 +13,8 @@ use crate::{Actor, Backend, Control, ControlError};
 
 /// Longest id of a correction, in bytes.
 const ID_BYTES_MAX: usize = 128;
+/// The largest change of one counter: sums of corrections stay far from the end of their numbers.
+const CHANGE_MAX: u64 = 1_000_000_000_000_000;
 /// Longest reason, in bytes.
 const REASON_BYTES_MAX: usize = 500;
 
@@ -95,6 +97,14 @@ impl Control {
     }
 }
 
+impl Correction {
+    fn largest(&self) -> u64 {
+        let Self { api_calls, search_queries, memories_created, storage_bytes_delta } = *self;
+        let changes = [api_calls, search_queries, memories_created, storage_bytes_delta];
+        changes.map(i64::unsigned_abs).into_iter().fold(0, u64::max)
+    }
+}
+
 impl NewAdjustment {
     fn check(&self) -> Result<(), ControlError> {
         let id = self.id.as_str();
@@ -105,6 +115,8 @@ impl NewAdjustment {
                 Some(format!("reason must have 1-{REASON_BYTES_MAX} bytes and say something"))
             } else if self.correction == Correction::default() {
                 Some("the correction changes nothing; give at least one counter".to_owned())
+            } else if self.correction.largest() > CHANGE_MAX {
+                Some(format!("a correction of one counter is at most {CHANGE_MAX}"))
             } else {
                 None
             };

@@ -103,3 +103,29 @@ fn load_measures_every_scenario() {
     assert!(report["disk"]["groups_of_16_per_s"].as_f64().unwrap() > 0.0);
     assert!(report["start"]["again_ms"].as_f64().unwrap() > 0.0);
 }
+
+#[test]
+fn usage_survives_kills_and_is_measured() {
+    let report = measured(&["bench", "usage", "--events", "2000", "--kills", "6", "--speed-events", "2000"]);
+    let proof = &report["durability"];
+    for nothing in ["lost", "double", "differing", "drift"] {
+        assert_eq!(proof[nothing], 0, "{nothing}: {proof}");
+    }
+    assert!(proof["answered"].as_u64().unwrap() >= 2_000, "{proof}");
+    assert!(proof["unanswered"].as_u64().unwrap() <= proof["unanswered_max"].as_u64().unwrap(), "{proof}");
+    assert_eq!(proof["in_ledger"], proof["rolled_up"]);
+    for rate in ["appends_per_s", "flushed_per_s", "record_p50_us"] {
+        assert!(report["speed"][rate].as_f64().unwrap() > 0.0, "{report}");
+    }
+}
+
+#[test]
+fn usage_survives_a_postgres_that_dies() {
+    let args = ["--events", "1500", "--kills", "6", "--outages", "2", "--speed-events", "1000"];
+    let report = measured(&[&["bench", "usage", "--ledger", "postgres"], &args[..]].concat());
+    let proof = &report["durability"];
+    assert_eq!((&report["ledger"], &proof["ledger_outages"]), (&json!("postgres"), &json!(2)));
+    for nothing in ["lost", "double", "differing", "drift"] {
+        assert_eq!(proof[nothing], 0, "{nothing}: {proof}");
+    }
+}

@@ -39,8 +39,10 @@ async fn what_was_acknowledged_is_in_every_index_after_any_death() {
                 ))
             })
             .collect();
-        // Long enough to be busy, and never at the same point of the work.
-        tokio::time::sleep(Duration::from_millis(60 + round * 29)).await;
+        // Long enough to be busy however slow the machine, and never at the same point of the work.
+        let before = acknowledged.lock().unwrap().len();
+        harness::eventually("writes", || acknowledged.lock().unwrap().len() >= before + WRITERS);
+        tokio::time::sleep(Duration::from_millis(round * 29)).await;
         service.kill();
         dead.store(true, Ordering::Release);
         for writer in writers {

@@ -22,7 +22,7 @@ pub use lifecycle::{InFlight, Lifecycle};
 pub use start::StartError;
 
 use crate::config::Config;
-use crate::jobs::{Deletions, JobTasks};
+use crate::jobs::{Deletions, JobTasks, ReconciledUsage};
 use crate::telemetry::Telemetry;
 use crate::vectors::Vectors;
 
@@ -52,6 +52,8 @@ pub struct App {
     pub lifecycle: Lifecycle,
     /// Tenants on their way out.
     pub deletions: Deletions,
+    /// How far usage was found to agree.
+    pub reconciled_usage: ReconciledUsage,
     /// The default tenant and its key; in dev only.
     pub dev: Option<DevAccess>,
     background: Mutex<Background>,

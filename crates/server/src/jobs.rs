@@ -9,6 +9,7 @@ mod reconcile_usage;
 mod registry;
 
 pub use delete_tenants::Deletions;
+pub use reconcile_usage::ReconciledUsage;
 pub use registry::{JOBS, Job, JobTasks};
 
 pub(crate) use registry::start;

@@ -2,6 +2,7 @@
 
 mod load;
 mod retrieval;
+mod usage;
 
 use clap::{Args, Subcommand};
 
@@ -21,6 +22,11 @@ enum Deed {
     Load(load::Load),
     /// How often search finds what answers a question
     Retrieval(retrieval::Retrieval),
+    /// Usage under `kill -9` and outages: what is lost, what is double, and how fast it is
+    Usage(usage::Usage),
+    /// The process that `usage` kills
+    #[command(hide = true)]
+    UsageProcess(usage::UsageProcess),
 }
 
 impl Bench {
@@ -28,6 +34,8 @@ impl Bench {
         match self.deed {
             Deed::Load(load) => load.run(shared).await,
             Deed::Retrieval(retrieval) => retrieval.run(shared).await,
+            Deed::Usage(usage) => usage.run(shared).await,
+            Deed::UsageProcess(process) => process.run().await,
         }
     }
 }

@@ -16,7 +16,7 @@ use tenancy::Environment;
 use super::gateway_options::gateway_options;
 use super::{App, Background, DevAccess, Lifecycle, control_plane};
 use crate::config::{Config, UsageRecording};
-use crate::jobs::Deletions;
+use crate::jobs::{Deletions, ReconciledUsage};
 use crate::telemetry::Telemetry;
 use crate::vectors::Vectors;
 
@@ -126,6 +126,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         telemetry,
         lifecycle,
         deletions: Deletions::default(),
+        reconciled_usage: ReconciledUsage::default(),
         dev,
         background: Mutex::default(),
     });

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use control::{ReconciledHour, Reconciliation, Verdict};
-use jiff::ToSpan;
+use jiff::{Timestamp, ToSpan};
+use parking_lot::Mutex;
 use tenancy::hour_start;
 
 use crate::app::App;
@@ -12,6 +13,13 @@ use crate::config::UsageRecording;
 /// How far back hours are compared; an outage of a weekend is still in it.
 const HOURS_LOOKED_BACK: i64 = 72;
 
+/// Where the comparison goes on: an hour that agreed is not compared again, one that does not is until it does, so
+/// that the gauge stays up and a busy ledger is read once an hour.
+#[derive(Debug, Default)]
+pub struct ReconciledUsage {
+    next: Mutex<Option<Timestamp>>,
+}
+
 pub(super) async fn run(app: Arc<App>) -> Result<(), String> {
     // A dry run keeps nothing that could be compared.
     if app.config.usage.recording == UsageRecording::DryRun {
@@ -19,6 +27,7 @@ pub(super) async fn run(app: Arc<App>) -> Result<(), String> {
     }
     let found = reconcile(&app).await.map_err(|error| error.to_string())?;
     metering::reconciled(&found);
+    *app.reconciled_usage.next.lock() = Some(next_of(&found, hour_start(app.clock.now())));
     for hour in &found.hours {
         match hour.verdict() {
             Verdict::Drift(events) => tell_of_drift(hour, events),
@@ -34,7 +43,15 @@ pub(super) async fn run(app: Arc<App>) -> Result<(), String> {
 async fn reconcile(app: &App) -> Result<Reconciliation, control::ControlError> {
     app.control.report_node_hours(app.meter.node(), app.meter.hours()).await?;
     let now = hour_start(app.clock.now());
-    app.control.reconcile_usage(now.saturating_sub(HOURS_LOOKED_BACK.hours()).unwrap_or(now), now).await
+    let earliest = now.saturating_sub(HOURS_LOOKED_BACK.hours()).unwrap_or(now);
+    let from = app.reconciled_usage.next.lock().map_or(earliest, |next| next.max(earliest));
+    app.control.reconcile_usage(from.min(now), now).await
+}
+
+/// The first hour that does not agree yet, or the one that has not ended.
+fn next_of(found: &Reconciliation, open_hour: Timestamp) -> Timestamp {
+    let open = found.hours.iter().find(|hour| hour.verdict() != Verdict::Agrees);
+    open.map_or(open_hour, |hour| hour.hour_start)
 }
 
 fn tell_of_drift(hour: &ReconciledHour, events: u64) {

@@ -28,7 +28,7 @@ pub const JOBS: &[Job] = &[
     every(MINUTE, "delete_tenants", |app| Box::pin(delete_tenants::run(app)))
         .at_start()
         .rung_by(|app| app.deletions.bell()),
-    every(MINUTE.saturating_mul(5), "reconcile_usage", |app| Box::pin(reconcile_usage::run(app))).at_start(),
+    every(MINUTE.saturating_mul(5), "reconcile_usage", |app| Box::pin(reconcile_usage::run(app))),
     every(MINUTE.saturating_mul(60), "prune_usage", |app| Box::pin(prune_usage::run(app))),
 ];
 

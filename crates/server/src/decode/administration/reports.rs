@@ -125,9 +125,10 @@ pub(super) fn report_format(value: Value, form: Form) -> Result<ReportFormat, Pr
 }
 
 pub(super) fn day(value: Value, form: Form) -> Result<Date, Problems> {
-    text(value, form)?
-        .parse()
-        .map_err(|_| vec![engine::Problem::new("", "must be a UTC day such as 2026-11-24")])
+    let parsed = text(value, form)?.parse::<Date>().ok();
+    // Before 1970 nothing was counted, and not every database knows such days.
+    let day = parsed.filter(|day| day.year() >= 1970);
+    day.ok_or_else(|| vec![engine::Problem::new("", "must be a UTC day such as 2026-11-24")])
 }
 
 #[cfg(test)]

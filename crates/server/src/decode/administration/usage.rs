@@ -106,6 +106,8 @@ pub fn list_usage_events(query: Value, now: Timestamp) -> Result<UsageEventsInpu
         fields.get("tenant", slug);
         let from = fields.get("from", time).unwrap_or(Timestamp::UNIX_EPOCH);
         let to = fields.get("to", time).unwrap_or(now);
+        // Not every database knows earlier times, and nothing was counted then.
+        let (from, to) = (from.max(Timestamp::UNIX_EPOCH), to.max(Timestamp::UNIX_EPOCH));
         let limit = fields.get("limit", integer(1, EVENTS_MAX)).unwrap_or(EVENTS_DEFAULT);
         let after = fields.get("cursor", text).and_then(|cursor| {
             let after = parse_cursor(&cursor);
