@@ -50,3 +50,20 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let value = values.next()?;
     Some(if values.next().is_some() { "" } else { value.to_str().unwrap_or("") })
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_header_that_is_there_twice_is_not_half_believed() {
+        let mut headers = HeaderMap::new();
+        headers.append(X_ENGRAM_TENANT, HeaderValue::from_static("acme"));
+        assert_eq!(credentials(&headers, &Extensions::new()).tenant_header, Some("acme"));
+        headers.append(X_ENGRAM_TENANT, HeaderValue::from_static("other"));
+        let read = credentials(&headers, &Extensions::new());
+        assert_eq!((read.tenant_header, read.slug_header), (Some(""), None));
+    }
+}
