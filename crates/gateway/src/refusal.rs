@@ -337,10 +337,12 @@ impl AuthFailure {
 
     fn advice(self) -> &'static str {
         match self {
-            Self::Missing => "send an API key, as `Authorization: Bearer eng_...` or `X-API-Key: eng_...`",
+            Self::Missing => {
+                "send an API key, as `Authorization: Bearer eng_...` or `X-API-Key: eng_...`, or a token where tokens are taken"
+            }
             Self::UnsupportedScheme => "the Authorization header must read `Bearer eng_...`",
             Self::Malformed => {
-                "this is not an Engram API key; one starts with eng_live_, eng_test_ or eng_op_"
+                "this is neither an Engram API key, which starts with eng_live_, eng_test_ or eng_op_, nor a token (JWT)"
             }
             Self::BadChecksum => "this API key is mistyped or cut off; copy it again",
             // One text for all three: whoever guesses learns nothing.

@@ -16,8 +16,9 @@ pub(crate) struct Rehashes {
     waiting: Mutex<HashMap<String, Rehash>>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Rehash {
+    prefix: String,
     old_version: u32,
     hash: [u8; 32],
     version: u32,
@@ -35,17 +36,21 @@ impl Gateway {
             return;
         }
         if let Some(hash) = self.peppers.hash(version, whole) {
-            waiting
-                .insert(stored.key.id.clone(), Rehash { old_version: stored.pepper_version, hash, version });
+            let (prefix, old_version) = (stored.key.prefix.clone(), stored.pepper_version);
+            waiting.insert(stored.key.id.clone(), Rehash { prefix, old_version, hash, version });
         }
     }
 
     /// Stores the new hashes; those that cannot be stored now come again with their key's next use.
     pub async fn write_rehashes(&self) {
         let waiting = std::mem::take(&mut *self.rehashes.waiting.lock());
-        for (id, Rehash { old_version, hash, version }) in waiting {
-            if let Err(error) = self.control.rehash_api_key(&id, old_version, hash, version).await {
-                tracing::debug!(%error, key_id = id, "a key stays with its old pepper for now");
+        for (id, Rehash { prefix, old_version, hash, version }) in waiting {
+            match self.control.rehash_api_key(&id, old_version, hash, version).await {
+                // Read anew by its next use; what is remembered has the old hash, and would be noted again.
+                Ok(_) => self.keys.forget(prefix.as_str()),
+                Err(error) => {
+                    tracing::debug!(%error, key_id = id, "a key stays with its old pepper for now");
+                }
             }
         }
     }

@@ -26,6 +26,8 @@ pub(super) fn client() -> reqwest::Client {
         .connect_timeout(CONNECT_MAX)
         // A redirect would let whoever answers choose the address.
         .redirect(Policy::none())
+        // Only the configuration reads the environment.
+        .no_proxy()
         .user_agent("engram")
         .build()
         .unwrap_or_default()

@@ -1,9 +1,13 @@
 //! Who is admitted, who is refused and why, and what is on record afterwards.
 
+mod algorithms;
 mod changes;
 mod keys;
+mod naming;
+mod overload;
 mod quotas;
 mod rates;
+mod rotation;
 mod tenants;
 mod tokens;
 mod usage;
@@ -34,7 +38,7 @@ struct World {
     peppers: Peppers,
     clock: Arc<ManualClock>,
     by: Actor,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl World {
@@ -60,13 +64,18 @@ impl World {
         .unwrap();
         let peppers = Peppers::load_or_create(&folder.path().join("control/pepper")).unwrap();
         let gateway = Gateway::new(control.clone(), meter.clone(), peppers.clone(), clock.clone(), options);
-        Self { control, meter, gateway, peppers, clock, by: Actor::system(), _folder: folder }
+        Self { control, meter, gateway, peppers, clock, by: Actor::system(), folder }
     }
 
     /// A second gateway over the same control plane and spool, as after a restart.
     fn gateway_again(&self, options: GatewayOptions) -> Arc<Gateway> {
+        self.gateway_with(self.peppers.clone(), options)
+    }
+
+    /// The same with other peppers.
+    fn gateway_with(&self, peppers: Peppers, options: GatewayOptions) -> Arc<Gateway> {
         let (control, meter, clock) = (self.control.clone(), self.meter.clone(), self.clock.clone());
-        Gateway::new(control, meter, self.peppers.clone(), clock, options)
+        Gateway::new(control, meter, peppers, clock, options)
     }
 
     async fn tenant(&self, slug: &str) -> Tenant {

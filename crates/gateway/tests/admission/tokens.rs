@@ -1,5 +1,6 @@
 //! Tokens of an identity provider: a real key set over HTTP, real signatures, and every way to forge one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -16,13 +17,13 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::{START_MS, World, outcome};
 
 /// An identity provider: a key set, and what signs with it.
-struct Provider {
+pub(crate) struct Provider {
     server: MockServer,
     keys: Vec<(String, KeyPair)>,
 }
 
 impl Provider {
-    async fn new(kids: &[&str]) -> Self {
+    pub(crate) async fn new(kids: &[&str]) -> Self {
         let pair = || KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
         let keys = kids.iter().map(|kid| ((*kid).to_owned(), pair())).collect();
         let provider = Self { server: MockServer::start().await, keys };
@@ -37,7 +38,7 @@ impl Provider {
         self.serve(ResponseTemplate::new(200).set_body_json(json!({ "keys": keys }))).await;
     }
 
-    async fn serve(&self, answer: ResponseTemplate) {
+    pub(crate) async fn serve(&self, answer: ResponseTemplate) {
         self.server.reset().await;
         Mock::given(path("/jwks")).respond_with(answer).mount(&self.server).await;
     }
@@ -46,7 +47,7 @@ impl Provider {
         self.server.received_requests().await.unwrap().len()
     }
 
-    fn options(&self) -> JwtOptions {
+    pub(crate) fn options(&self) -> JwtOptions {
         let jwks_url = format!("{}/jwks", self.server.uri());
         JwtOptions { jwks_url, ..JwtOptions::new("https://id.example", "engram") }
     }
@@ -73,7 +74,7 @@ fn jwk((kid, pair): &(String, KeyPair)) -> Value {
     json!({ "kty": "EC", "crv": "P-256", "kid": kid, "use": "sig", "alg": "ES256", "x": coordinate(1), "y": coordinate(33) })
 }
 
-fn usual(claims: Value) -> Value {
+pub(crate) fn usual(claims: Value) -> Value {
     let now_s = START_MS / 1_000;
     let mut all = json!({ "iss": "https://id.example", "aud": "engram", "sub": "ann", "iat": now_s, "exp": now_s + 86_400 });
     all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
@@ -81,13 +82,13 @@ fn usual(claims: Value) -> Value {
 }
 
 impl World {
-    async fn join(&self, tenant: &TenantId, user_id: &str, role: Role) {
+    pub(crate) async fn join(&self, tenant: &TenantId, user_id: &str, role: Role) {
         let new = NewMember { tenant_id: tenant.clone(), user_id: user_id.to_owned(), email: None, role };
         self.control.add_member(new, &self.by).await.unwrap();
     }
 
     /// What becomes of a request with this token: `ok`, the code of the refusal, or the reason of a 401.
-    async fn with_token(&self, token: &str, tenant: Option<&str>, operation: Operation) -> String {
+    pub(crate) async fn with_token(&self, token: &str, tenant: Option<&str>, operation: Operation) -> String {
         let bearer = format!("Bearer {token}");
         let peer = Peer::Network([127, 0, 0, 1].into());
         let credentials =
@@ -272,6 +273,30 @@ async fn unknown_keys_cause_one_fetch_in_30_s_and_known_ones_go_on_without_the_p
     world.clock.advance_ms(30_000);
     assert_eq!(world.with_token(&fresh, None, Operation::Search).await, "ok");
     assert_eq!(world.with_token(&known, None, Operation::Search).await, "unknown_kid", "the old key is gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_while_new_keys_are_fetched_waits_for_them() {
+    let provider = Provider::new(&["k", "new"]).await;
+    provider.publish(&["k"]).await;
+    let world = Arc::new(provider.world().await);
+    let acme = world.tenant("acme").await;
+    world.join(&acme.id, "ann", Role::Member).await;
+    assert_eq!(world.with_token(&provider.token("k", json!({})), None, Operation::Search).await, "ok");
+    let keys: Vec<_> = provider.keys.iter().map(jwk).collect();
+    let slow = ResponseTemplate::new(200).set_body_json(json!({ "keys": keys }));
+    provider.serve(slow.set_delay(Duration::from_millis(300))).await;
+    world.clock.advance_ms(30_000);
+    let asking: Vec<_> = (0..100)
+        .map(|n| {
+            let (world, token) = (Arc::clone(&world), provider.token("new", json!({ "jti": n })));
+            tokio::spawn(async move { world.with_token(&token, None, Operation::Search).await })
+        })
+        .collect();
+    for task in asking {
+        assert_eq!(task.await.unwrap(), "ok");
+    }
+    assert_eq!(provider.fetches().await, 1);
 }
 
 #[tokio::test]

@@ -27,7 +27,8 @@ impl Arrival {
 
 /// What a request says of who sends it.
 ///
-/// A header that is there but cannot be read as text counts as an empty one: it is refused, never ignored.
+/// A header that is there but cannot be read as text, or is there twice, counts as an empty one: it is refused, never
+/// ignored, and nobody on the way can have read another of the two.
 pub fn credentials<'a>(headers: &'a HeaderMap, extensions: &Extensions) -> Credentials<'a> {
     Credentials {
         authorization: text(headers, &header::AUTHORIZATION),
@@ -45,5 +46,24 @@ const X_ENGRAM_TENANT: HeaderName = HeaderName::from_static("x-engram-tenant");
 const X_TENANT_SLUG: HeaderName = HeaderName::from_static("x-tenant-slug");
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).map(|value| value.to_str().unwrap_or(""))
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    Some(if values.next().is_some() { "" } else { value.to_str().unwrap_or("") })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_header_that_is_there_twice_is_not_half_believed() {
+        let mut headers = HeaderMap::new();
+        headers.append(X_ENGRAM_TENANT, HeaderValue::from_static("acme"));
+        assert_eq!(credentials(&headers, &Extensions::new()).tenant_header, Some("acme"));
+        headers.append(X_ENGRAM_TENANT, HeaderValue::from_static("other"));
+        let read = credentials(&headers, &Extensions::new());
+        assert_eq!((read.tenant_header, read.slug_header), (Some(""), None));
+    }
 }
