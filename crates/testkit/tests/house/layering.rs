@@ -13,7 +13,22 @@ const EDGES: &[(&str, &[&str])] = &[
     ("control", &["tenancy", "stdx"]),
     ("metering", &["control", "tenancy", "stdx"]),
     ("gateway", &["metering", "control", "tenancy", "stdx"]),
-    ("server", &["gateway", "metering", "control", "fleet", "embedding", "engine", "tenancy", "api", "stdx"]),
+    ("backup", &["stdx"]),
+    (
+        "server",
+        &[
+            "gateway",
+            "metering",
+            "control",
+            "fleet",
+            "backup",
+            "embedding",
+            "engine",
+            "tenancy",
+            "api",
+            "stdx",
+        ],
+    ),
     // `control` and `metering` for the benchmark of usage, which kills a meter of its own.
     (
         "engram",
@@ -35,6 +50,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("deadpool-postgres", &["control"]),
     ("refinery", &["control"]),
     ("jsonwebtoken", &["gateway"]),
+    ("object_store", &["backup"]),
+    ("zstd", &["backup"]),
+    ("aws-lc-rs", &["backup"]),
+    ("zeroize", &["backup"]),
     ("tokio-rustls", &["server"]),
     ("listenfd", &["engram"]),
     // The binary hands the router of `server` to its own door; it has no route of its own.
