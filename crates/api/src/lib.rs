@@ -1,6 +1,7 @@
 //! Wire shapes and the table of error codes. No logic: what a caller sends and gets, word for word.
 
 mod audit_log;
+mod backups;
 mod error_code;
 mod jwks;
 mod keys;
@@ -13,6 +14,10 @@ mod tenants;
 mod usage;
 
 pub use audit_log::{AuditLog, AuditRecord};
+pub use backups::{
+    Backup, BackupList, CreateRestore, CreateRestoreTest, Imported, ReplacedFile, ReplacedFileList, Restore,
+    RestoreCheck, RestoreList, RestorePlan, RestoreTest, RestoreTestList, RestoreTestRun, Run,
+};
 pub use error_code::{ErrorBody, ErrorCode, ErrorDetail};
 pub use jwks::JwksStatus;
 pub use keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, RotateApiKey};

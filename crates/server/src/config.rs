@@ -4,6 +4,7 @@
 //! has one name everywhere: `limits.in_flight` is a key of the file, `ENGRAM_LIMITS_IN_FLIGHT` and
 //! `--set limits.in_flight=...`. Unknown names are refused, with the nearest known one.
 
+mod backup;
 mod control;
 mod cors;
 mod drain;
@@ -25,6 +26,7 @@ mod usage;
 
 use std::collections::BTreeMap;
 
+pub use backup::BackupSettings;
 pub use control::{ControlPlace, ControlSettings};
 pub use cors::CorsSettings;
 pub use drain::DrainSettings;
@@ -58,6 +60,7 @@ pub const SUBJECTS: &[&[Setting]] = &[
     drain::SETTINGS,
     embedding::SETTINGS,
     storage::SETTINGS,
+    backup::SETTINGS,
     usage::SETTINGS,
     telemetry::SETTINGS,
 ];
@@ -90,6 +93,8 @@ pub struct Config {
     pub embedding: EmbeddingSettings,
     /// Open stores.
     pub storage: StorageSettings,
+    /// Where backups go and when.
+    pub backup: BackupSettings,
     /// How usage events travel to the ledger.
     pub usage: UsageSettings,
     /// Logs and metrics.
@@ -132,6 +137,7 @@ impl Config {
             drain: DrainSettings::defaults(environment),
             embedding: EmbeddingSettings::default(),
             storage: StorageSettings::default(),
+            backup: BackupSettings::default(),
             usage: UsageSettings::default(),
             telemetry: TelemetrySettings::defaults(environment),
             places: BTreeMap::new(),
@@ -146,6 +152,7 @@ impl Config {
             self.jwt.contradictions(),
             self.tls.contradictions(),
             self.cors.contradictions(self.service.environment),
+            self.backup.contradictions(),
             self.embedding.to_provider().err().into_iter().collect(),
         ]
         .concat()

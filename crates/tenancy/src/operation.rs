@@ -59,6 +59,18 @@ pub enum Operation {
     RevokeApiKey,
     /// Read who changed what in the tenant.
     ShowAuditLog,
+    /// Make a backup of the tenant.
+    CreateBackup,
+    /// Name the backups, the restores and the files that restores replaced.
+    ListBackups,
+    /// Put a backup in the place of what is there.
+    RestoreTenant,
+    /// Look at how far a backup or a restore is.
+    ShowRun,
+    /// Read every memory with its versions, as lines.
+    ExportMemories,
+    /// Store what an export holds.
+    ImportMemories,
 }
 
 /// Operations that draw from one token bucket.
@@ -88,7 +100,7 @@ impl RateClass {
 
 impl Operation {
     /// Every operation there is.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 33] = [
         Self::CreateMemory,
         Self::CreateMemoryBatch,
         Self::GetMemory,
@@ -116,6 +128,12 @@ impl Operation {
         Self::RotateApiKey,
         Self::RevokeApiKey,
         Self::ShowAuditLog,
+        Self::CreateBackup,
+        Self::ListBackups,
+        Self::RestoreTenant,
+        Self::ShowRun,
+        Self::ExportMemories,
+        Self::ImportMemories,
     ];
 
     /// The operation's name in spans, metrics and usage events.
@@ -148,6 +166,12 @@ impl Operation {
             Self::RotateApiKey => "rotate_api_key",
             Self::RevokeApiKey => "revoke_api_key",
             Self::ShowAuditLog => "show_audit_log",
+            Self::CreateBackup => "create_backup",
+            Self::ListBackups => "list_backups",
+            Self::RestoreTenant => "restore_tenant",
+            Self::ShowRun => "show_run",
+            Self::ExportMemories => "export_memories",
+            Self::ImportMemories => "import_memories",
         }
     }
 
@@ -159,12 +183,14 @@ impl Operation {
             | Self::UpdateMemory
             | Self::DeleteMemory
             | Self::DeleteMemoriesByFilter
-            | Self::RevertMemory => Some(Scope::MemoriesWrite),
+            | Self::RevertMemory
+            | Self::ImportMemories => Some(Scope::MemoriesWrite),
             Self::GetMemory
             | Self::ListMemories
             | Self::MemoryHistory
             | Self::ListWorkspaces
-            | Self::Stats => Some(Scope::MemoriesRead),
+            | Self::Stats
+            | Self::ExportMemories => Some(Scope::MemoriesRead),
             Self::Search => Some(Scope::Search),
             Self::ShowUsage
             | Self::ShowTenant
@@ -179,7 +205,11 @@ impl Operation {
             | Self::ListApiKeys
             | Self::RotateApiKey
             | Self::RevokeApiKey
-            | Self::ShowAuditLog => Some(Scope::Admin),
+            | Self::ShowAuditLog
+            | Self::CreateBackup
+            | Self::ListBackups
+            | Self::RestoreTenant
+            | Self::ShowRun => Some(Scope::Admin),
             Self::DescribeMcp => None,
         }
     }
@@ -200,7 +230,10 @@ impl Operation {
             | Self::RevokeInvite
             | Self::CreateApiKey
             | Self::RotateApiKey
-            | Self::RevokeApiKey => RateClass::Write,
+            | Self::RevokeApiKey
+            | Self::CreateBackup
+            | Self::RestoreTenant
+            | Self::ImportMemories => RateClass::Write,
             Self::GetMemory
             | Self::ListMemories
             | Self::MemoryHistory
@@ -212,7 +245,10 @@ impl Operation {
             | Self::ListMembers
             | Self::ListInvites
             | Self::ListApiKeys
-            | Self::ShowAuditLog => RateClass::Read,
+            | Self::ShowAuditLog
+            | Self::ListBackups
+            | Self::ShowRun
+            | Self::ExportMemories => RateClass::Read,
             Self::Search => RateClass::Search,
         }
     }
@@ -221,7 +257,7 @@ impl Operation {
     pub fn counters(self, work: Work) -> Counters {
         let call = Counters { api_calls: 1, ..Counters::default() };
         match self {
-            Self::CreateMemory | Self::CreateMemoryBatch => Counters {
+            Self::CreateMemory | Self::CreateMemoryBatch | Self::ImportMemories => Counters {
                 memories_created: work.memories_created,
                 storage_bytes_delta: work.storage_bytes_delta,
                 ..call
@@ -249,7 +285,12 @@ impl Operation {
             | Self::ListApiKeys
             | Self::RotateApiKey
             | Self::RevokeApiKey
-            | Self::ShowAuditLog => call,
+            | Self::ShowAuditLog
+            | Self::CreateBackup
+            | Self::ListBackups
+            | Self::RestoreTenant
+            | Self::ShowRun
+            | Self::ExportMemories => call,
         }
     }
 }

@@ -52,6 +52,7 @@ impl Config {
             self.key_set_in_the_clear("jwt.jwks_url", self.jwt.jwks_url.clone()),
             self.sign_up_without_tokens(),
             self.unrecorded_usage(),
+            self.home_made_operator_key(),
         ];
         checks.into_iter().flatten().collect()
     }
@@ -64,12 +65,14 @@ impl Config {
         };
         match self.service.environment {
             Environment::Dev | Environment::Staging => Vec::new(),
-            Environment::Prod => {
-                [soft("limits.rates", self.limits.rates), soft("limits.quotas", self.limits.quotas)]
-                    .into_iter()
-                    .flatten()
-                    .collect()
-            }
+            Environment::Prod => [
+                soft("limits.rates", self.limits.rates),
+                soft("limits.quotas", self.limits.quotas),
+                self.vault_beside_the_data(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         }
     }
 
@@ -150,6 +153,31 @@ impl Config {
         }
     }
 
+    fn home_made_operator_key(&self) -> Option<Unsafe> {
+        let why = "is not set, so the key that opens every backup would lie on the machine the backups are for; make one \
+                   with `engram operator-key create`, keep a copy elsewhere, and set it (better as the variable \
+                   ENGRAM_BACKUP_OPERATOR_KEY), or backup.operator_key_file to a file outside the data folder";
+        if !self.backup.has_operator_key() {
+            return Some(unsafe_because("backup.operator_key", why));
+        }
+        let file = self.backup.operator_key_file.as_ref();
+        let why = "lies in the data folder, with which it would be lost; move the file elsewhere";
+        let inside = file.is_some_and(|file| file.starts_with(&self.service.data_dir));
+        inside.then(|| unsafe_because("backup.operator_key_file", why))
+    }
+
+    fn vault_beside_the_data(&self) -> Option<Unsafe> {
+        let why = "is a folder of this machine's data, and lost with it; set it to s3://bucket/prefix, or to file:///path \
+                   on another disk";
+        let beside = match &self.backup.vault {
+            None => true,
+            Some(url) => url
+                .strip_prefix("file://")
+                .is_some_and(|path| std::path::Path::new(path).starts_with(&self.service.data_dir)),
+        };
+        beside.then(|| unsafe_because("backup.vault", why))
+    }
+
     fn unrecorded_usage(&self) -> Option<Unsafe> {
         let why = "is true, so nothing could be billed; set it to false";
         match self.usage.recording {
@@ -180,6 +208,8 @@ mod tests {
         ("keys.peppers_file", "/etc/engram/peppers"),
         ("tls.certificate", "c"),
         ("tls.key", "k"),
+        ("backup.operator_key_file", "/etc/engram/operator-key"),
+        ("backup.vault", "s3://bucket"),
     ];
 
     /// A safe prod with some settings changed (an empty value leaves the setting out) has these unsafe ones.
@@ -218,13 +248,25 @@ mod tests {
         check(&jwt("http://127.0.0.1:9000", "http://localhost:9000/keys"), &[]);
         check(&[("sign_up", "open")], &["sign_up"]);
         check(&[("usage.dry_run", "true")], &["usage.dry_run"]);
+        check(&[("backup.operator_key_file", "")], &["backup.operator_key"]);
+        check(
+            &[("backup.operator_key_file", "/data/key"), ("data_dir", "/data")],
+            &["backup.operator_key_file"],
+        );
     }
 
     #[test]
     fn the_defaults_of_a_laptop_are_all_named() {
         let named: Vec<_> =
             Config::dev("x").unsafe_settings().into_iter().map(|found| found.setting).collect();
-        for setting in ["control.url", "keys.peppers", "tls.certificate", "limits.rates", "limits.quotas"] {
+        for setting in [
+            "control.url",
+            "keys.peppers",
+            "tls.certificate",
+            "limits.rates",
+            "limits.quotas",
+            "backup.operator_key",
+        ] {
             assert!(named.contains(&setting), "{setting}");
         }
     }
@@ -233,6 +275,7 @@ mod tests {
     fn soft_limits_in_prod_are_odd() {
         let sources = Sources::default().with_flag("env", "prod").with_flag("limits.quotas", "soft");
         let odd = Config::load(&sources).unwrap().odd_settings();
-        assert_eq!(odd.into_iter().map(|found| found.setting).collect::<Vec<_>>(), ["limits.quotas"]);
+        let named: Vec<_> = odd.into_iter().map(|found| found.setting).collect();
+        assert_eq!(named, ["limits.quotas", "backup.vault"]);
     }
 }

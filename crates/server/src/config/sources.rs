@@ -11,6 +11,12 @@ use super::setting::{self, Setting, Shape};
 /// Variables of commands that talk to a service, which are no settings of one.
 const CLIENT_VARIABLES: &[&str] = &["ENGRAM_URL", "ENGRAM_API_KEY", "ENGRAM_TENANT", "ENGRAM_CONFIG"];
 
+/// Variables by which tools of S3 name their credentials, and ours that they stand in for.
+const S3_VARIABLES: &[(&str, &str)] = &[
+    ("AWS_ACCESS_KEY_ID", "ENGRAM_BACKUP_VAULT_ACCESS_KEY_ID"),
+    ("AWS_SECRET_ACCESS_KEY", "ENGRAM_BACKUP_VAULT_SECRET_ACCESS_KEY"),
+];
+
 /// Everything that was said about the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
@@ -43,10 +49,16 @@ impl Sources {
     /// The `ENGRAM_*` variables of this process; `ENGRAM_CONFIG` names the file.
     #[allow(clippy::disallowed_methods, reason = "the configuration is where the environment is read")]
     pub fn from_environment() -> Self {
-        let variables = std::env::vars_os()
+        let said: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("ENGRAM_"))
             .collect();
+        let ours = said.iter().filter(|(name, _)| name.starts_with("ENGRAM_")).cloned();
+        let stand_ins = S3_VARIABLES.iter().filter_map(|(theirs, ours)| {
+            let (_, value) = said.iter().find(|(name, value)| name == theirs && !value.is_empty())?;
+            Some(((*ours).to_owned(), value.clone()))
+        });
+        // What is said by our own name comes last and holds.
+        let variables = stand_ins.chain(ours).collect();
         let file = std::env::var_os("ENGRAM_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
         Self { file, variables, flags: Vec::new() }
     }
