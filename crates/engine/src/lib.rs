@@ -13,6 +13,7 @@ mod query;
 mod read;
 mod schema;
 mod search;
+mod snapshot;
 mod stated;
 mod store;
 mod typo;
@@ -33,6 +34,7 @@ pub use query::{
     SearchAnswer, SearchQuery, Signal, Stats, WorkspaceSummary, telling_words,
 };
 pub use schema::{SCHEMA_VERSION, sqlite_version};
+pub use snapshot::{FileFacts, TableRows, examine, prove};
 pub use store::{
     Changed, DeleteMode, Deleted, Idempotency, Outcome, PendingEmbedding, Store, StoreOptions, Stored,
     StoredMemory,

@@ -149,6 +149,12 @@ pub(crate) fn version(
     body.map(|body| json(&body)).transpose()
 }
 
+/// Memories with an id of at most `id`, expired ones included.
+pub(crate) fn count_up_to(connection: &Connection, id: MemoryId) -> Result<u64, EngineError> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM memory WHERE id <= ?")?;
+    Ok(statement.query_row([id], |row| row.get(0))?)
+}
+
 /// Workspaces by name, with what is alive in each.
 pub(crate) fn workspaces(connection: &Connection, now_ms: i64) -> Result<Vec<WorkspaceSummary>, EngineError> {
     let mut statement = connection.prepare_cached(&format!(

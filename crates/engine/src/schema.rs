@@ -39,6 +39,17 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), EngineError> {
     if rusqlite::version_number() < SQLITE_VERSION_MIN {
         return Err(EngineError::Internal(format!("SQLite {} can lose commits", sqlite_version())));
     }
+    if recognise(connection)? < SCHEMA_VERSION {
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        MIGRATIONS
+            .to_latest(connection)
+            .map_err(|error| EngineError::Internal(format!("migration: {error}")))?;
+    }
+    Ok(())
+}
+
+/// Refuses files of other programs and of newer versions of this one; returns the file's schema version.
+pub(crate) fn recognise(connection: &Connection) -> Result<i64, EngineError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found > SCHEMA_VERSION {
         return Err(EngineError::NewerSchema { found, known: SCHEMA_VERSION });
@@ -48,13 +59,7 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), EngineError> {
     if application != APPLICATION_ID && tables > 0 {
         return Err(EngineError::Damaged("it belongs to another program".into()));
     }
-    if found < SCHEMA_VERSION {
-        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-        MIGRATIONS
-            .to_latest(connection)
-            .map_err(|error| EngineError::Internal(format!("migration: {error}")))?;
-    }
-    Ok(())
+    Ok(found)
 }
 
 #[cfg(test)]

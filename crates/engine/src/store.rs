@@ -17,6 +17,7 @@ use crate::query::{ListQuery, Page, SearchAnswer, SearchQuery, Stats, WorkspaceS
 use crate::read;
 use crate::schema;
 use crate::search::{self, Scratch};
+use crate::snapshot;
 use crate::vector::{Embedded, ModelIdentity};
 use crate::write::{self, Session};
 use crate::writer::Writer;
@@ -385,6 +386,38 @@ impl Store {
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(())
         })
+    }
+
+    /// Copies the store as it is at one moment to the new file `to`, while writes go on.
+    ///
+    /// # Errors
+    /// `Disk`, `Damaged`.
+    pub fn snapshot(&self, to: &Path) -> Result<(), EngineError> {
+        snapshot::copy(&self.inner.path, to)
+    }
+
+    /// The highest memory id that was ever given out.
+    ///
+    /// # Errors
+    /// `Disk`, `Damaged`.
+    pub fn ids_handed_out(&self) -> Result<MemoryId, EngineError> {
+        self.read(snapshot::ids_handed_out)
+    }
+
+    /// From now on new memories get ids above `taken`, if they do not already.
+    ///
+    /// # Errors
+    /// `Disk`.
+    pub fn keep_ids_above(&self, taken: MemoryId) -> Result<(), EngineError> {
+        self.write(move |session| session.keep_ids_above(taken))
+    }
+
+    /// Memories with an id of at most `id`, expired ones included.
+    ///
+    /// # Errors
+    /// `DeadlineExceeded`, `Disk`.
+    pub fn count_up_to(&self, id: MemoryId) -> Result<u64, EngineError> {
+        self.read(|connection| read::count_up_to(connection, id))
     }
 
     /// Size of the write-ahead log, in bytes.

@@ -105,6 +105,18 @@ impl<'c> Session<'c> {
         Ok(stored)
     }
 
+    /// Ids above `taken` from now on.
+    pub(crate) fn keep_ids_above(&mut self, taken: MemoryId) -> Result<(), EngineError> {
+        let raised = self
+            .connection
+            .execute("UPDATE sqlite_sequence SET seq = max(seq, ?1) WHERE name = 'memory'", [taken])?;
+        if raised == 0 {
+            self.connection
+                .execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('memory', ?1)", [taken])?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn update(
         &mut self,
         id: MemoryId,
