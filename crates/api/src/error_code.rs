@@ -68,6 +68,7 @@ error_codes! {
     Draining, "draining", 503, "The service is shutting down; try again, another one answers.";
     Timeout, "timeout", 503, "The work took longer than it may; try again, or ask for less.";
     TenantUnavailable, "tenant_unavailable", 503, "The tenant's store cannot be opened at the moment.";
+    Maintenance, "maintenance", 503, "The tenant is being restored: reads go on, writes in a moment.";
     Unavailable, "unavailable", 503, "Something this needs does not answer at the moment; try again.";
     VolumeFull, "volume_full", 507, "The volume is nearly full; deletes and reads still work.";
 }

@@ -231,9 +231,9 @@ pub(crate) fn pending_embeddings(
 
 pub(crate) fn timestamp(ms: i64) -> Result<Timestamp, EngineError> {
     Timestamp::from_millisecond(ms)
-        .map_err(|error| EngineError::Damaged(format!("a time out of range: {error}")))
+        .map_err(|error| EngineError::Internal(format!("a time out of range: {error}")))
 }
 
 fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, EngineError> {
-    serde_json::from_str(text).map_err(|error| EngineError::Damaged(format!("stored JSON: {error}")))
+    serde_json::from_str(text).map_err(|error| EngineError::Internal(format!("stored JSON: {error}")))
 }

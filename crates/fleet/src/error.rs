@@ -17,6 +17,18 @@ pub enum FleetError {
     /// The store did not open; it is tried again after a moment.
     #[error("the tenant's store does not open: {0}")]
     Open(EngineError),
+    /// The tenant's file is damaged and is served to nobody until it is restored.
+    #[error("the tenant's file is damaged: {0}")]
+    Quarantined(String),
+    /// The tenant is being restored: reads go on, writes wait for the end.
+    #[error("the tenant is being restored")]
+    Maintenance,
+    /// Somebody restores the tenant already.
+    #[error("the tenant is being restored already")]
+    InMaintenance,
+    /// A swap did not work; everything is as it was.
+    #[error("the restored file does not take its place: {0}")]
+    Swap(String),
     /// The volume is nearly full: deletes and reads still work.
     #[error("the volume is nearly full")]
     VolumeFull,

@@ -15,10 +15,15 @@ use tenancy::TenantId;
 use tokio::sync::Semaphore;
 
 use crate::holdings::Holdings;
+use crate::maintenance::blocking;
 use crate::slot::Slot;
 use crate::volume::Volume;
-use crate::{FleetError, Lease, capacity, layout};
+use crate::{
+    FleetError, Lease, Maintenance, Quarantine, Replaced, capacity, layout, maintenance, quarantine,
+};
 
+/// Where copies on their way lie.
+const SCRATCH: &str = "scratch";
 /// How long a shutdown or a removal waits for borrowed stores.
 const DRAIN_WAIT: Duration = Duration::from_secs(10);
 /// Between two looks at a store that is still borrowed.
@@ -59,6 +64,14 @@ impl Fleet {
     /// [`FleetError::Folder`] when the folder cannot be made.
     pub fn open(root: &Path, options: FleetOptions) -> Result<Arc<Self>, FleetError> {
         make_folder(&root.join("tenants"))?;
+        // What an earlier process was at when it ended.
+        match fs::remove_dir_all(root.join(SCRATCH)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(FleetError::Folder(error.to_string()));
+            }
+            _ => {}
+        }
+        make_folder(&root.join(SCRATCH))?;
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         Ok(Arc::new(Self {
             root: root.to_owned(),
@@ -82,12 +95,12 @@ impl Fleet {
     pub async fn store(self: &Arc<Self>, tenant: &TenantId) -> Result<Lease, FleetError> {
         let slot = self.slot(tenant);
         if let Some(open) = slot.borrow(self.clock.now_ms()).filter(|_| !slot.is_removed()) {
-            return Ok(self.lease(open));
+            return Ok(self.lease(slot, open));
         }
         if self.closed.load(Ordering::Acquire) {
             return Err(FleetError::Closed);
         }
-        let options = StoreOptions { clock: Arc::clone(&self.clock), model: self.model.read().clone() };
+        let options = self.store_options();
         let opener = Arc::clone(&slot);
         // A task of its own: a caller that goes away must not leave a half-open handle behind.
         let opened = tokio::spawn(async move { opener.open(options).await }).await;
@@ -95,7 +108,113 @@ impl Fleet {
             tracing::error!(tenant = %tenant, %error, "a tenant's store does not open");
         })?;
         self.make_room();
-        Ok(self.lease(open))
+        Ok(self.lease(slot, open))
+    }
+
+    /// A folder on the volume of the stores for copies on their way; emptied at every start.
+    pub fn scratch(&self) -> PathBuf {
+        self.root.join(SCRATCH)
+    }
+
+    /// From now on the tenant's writes are refused and its reads go on, until what is returned is dropped. Writes that
+    /// work are waited for.
+    ///
+    /// # Errors
+    /// [`FleetError::InMaintenance`] when somebody else restores the tenant, [`FleetError::Removed`].
+    pub async fn begin_maintenance(&self, tenant: &TenantId) -> Result<Maintenance, FleetError> {
+        let slot = self.slot(tenant);
+        if slot.is_removed() {
+            return Err(FleetError::Removed);
+        }
+        Maintenance::begin(slot, self.store_options(), Arc::clone(&self.clock)).await
+    }
+
+    /// Something that differs from what it was whenever the tenant's file may have changed. Costs two looks at the
+    /// folder, and opens nothing.
+    pub fn change_stamp(&self, tenant: &TenantId) -> String {
+        let database = layout::database(&self.root, tenant);
+        let mut wal = database.clone().into_os_string();
+        wal.push("-wal");
+        let stamp = |path: &Path| {
+            let found = fs::metadata(path).ok().filter(|found| found.len() > 0);
+            let changed = found.as_ref().and_then(|found| found.modified().ok());
+            let changed = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+            match (found, changed) {
+                (Some(found), Some(changed)) => format!("{}@{}", found.len(), changed.as_nanos()),
+                (_, _) => "-".to_owned(),
+            }
+        };
+        format!("{} {}", stamp(&database), stamp(Path::new(&wal)))
+    }
+
+    /// Files that restores of a tenant replaced, newest first.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`].
+    pub async fn replaced(&self, tenant: &TenantId) -> Result<Vec<Replaced>, FleetError> {
+        let folder = layout::tenant_folder(&self.root, tenant);
+        blocking(move || {
+            maintenance::replaced_in(&folder).map_err(|error| FleetError::Folder(error.to_string()))
+        })
+        .await
+    }
+
+    /// Copies replaced files into the new folder `into` and returns the database there.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`] when there are none of that name, or they cannot be copied.
+    pub async fn copy_replaced(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        into: &Path,
+    ) -> Result<PathBuf, FleetError> {
+        let (folder, name, into) =
+            (layout::tenant_folder(&self.root, tenant), name.to_owned(), into.to_owned());
+        let copy = move || {
+            let copied = maintenance::copy_replaced(&folder, &name, &into);
+            copied.map_err(|error| FleetError::Folder(format!("{name}: {error}")))
+        };
+        blocking(copy).await
+    }
+
+    /// Removes files that restores replaced before `before_ms`; damaged ones stay until somebody looks. Returns how many
+    /// restores' went.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`].
+    pub async fn remove_replaced(&self, tenant: &TenantId, before_ms: i64) -> Result<u64, FleetError> {
+        let folder = layout::tenant_folder(&self.root, tenant);
+        let remove = move || -> std::io::Result<u64> {
+            let old = maintenance::replaced_in(&folder)?.into_iter();
+            let mut removed = 0;
+            for replaced in old.filter(|replaced| !replaced.corrupt && replaced.at_ms < before_ms) {
+                fs::remove_dir_all(folder.join(&replaced.name))?;
+                removed += 1;
+            }
+            Ok(removed)
+        };
+        blocking(move || remove().map_err(|error| FleetError::Folder(error.to_string()))).await
+    }
+
+    /// Why a tenant's file is served to nobody; `None` when it is served.
+    pub fn quarantine(&self, tenant: &TenantId) -> Option<Quarantine> {
+        quarantine::find(&layout::tenant_folder(&self.root, tenant))
+    }
+
+    /// Lets a tenant out of quarantine; the next request opens its file again, and if that is still damaged, it is back.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`].
+    pub async fn release(&self, tenant: &TenantId) -> Result<(), FleetError> {
+        let slot = self.slot(tenant);
+        let still = || FleetError::Folder("the store is still in use".into());
+        let shut = slot.shut().await.ok_or_else(still)?;
+        let folder = layout::tenant_folder(&self.root, tenant);
+        blocking(move || quarantine::lift(&folder).map_err(|error| FleetError::Folder(error.to_string())))
+            .await?;
+        shut.forget_damage();
+        Ok(())
     }
 
     /// Makes the folder of a new tenant.
@@ -153,8 +272,8 @@ impl Fleet {
         slots
             .into_iter()
             .filter_map(|(id, slot)| {
-                let last_used_ms = slot.last_used_ms();
-                Some((id, self.lease(slot.borrow(last_used_ms)?)))
+                let open = slot.borrow(slot.last_used_ms())?;
+                Some((id, self.lease(slot, open)))
             })
             .collect()
     }
@@ -182,7 +301,7 @@ impl Fleet {
         *self.model.write() = Some(model.clone());
         for (tenant, lease) in self.open_stores() {
             let model = model.clone();
-            if let Err(error) = lease.run(move |store| store.use_model(model)).await {
+            if let Err(error) = lease.remove(move |store| store.use_model(model)).await {
                 tracing::error!(tenant = %tenant, %error, "a store does not take the new model");
             }
         }
@@ -220,8 +339,12 @@ impl Fleet {
         slot
     }
 
-    fn lease(&self, open: Arc<crate::slot::OpenStore>) -> Lease {
-        Lease { open, volume: Arc::clone(&self.volume), heavy: Arc::clone(&self.heavy) }
+    fn store_options(&self) -> StoreOptions {
+        StoreOptions { clock: Arc::clone(&self.clock), model: self.model.read().clone() }
+    }
+
+    fn lease(&self, slot: Arc<Slot>, open: Arc<crate::slot::OpenStore>) -> Lease {
+        Lease { slot, open, volume: Arc::clone(&self.volume), heavy: Arc::clone(&self.heavy) }
     }
 
     /// Closes the stores unused for longest when too many are open, off the request path.
@@ -233,11 +356,17 @@ impl Fleet {
         }
         let fleet = Arc::clone(self);
         tokio::spawn(async move {
-            open.sort_by_key(|slot| slot.last_used_ms());
-            // A tenth more than needed, so that the next opening does not sort everything again.
-            let surplus = open.len() - fleet.stores_open_max + fleet.stores_open_max / 10;
-            open.truncate(surplus);
-            close_all_free(open).await;
+            while open.len() > fleet.stores_open_max {
+                open.sort_by_key(|slot| slot.last_used_ms());
+                // A tenth more than needed, so that the next opening does not sort everything again.
+                let surplus = open.len() - fleet.stores_open_max + fleet.stores_open_max / 10;
+                open.truncate(surplus);
+                if close_all_free(open).await == 0 {
+                    break;
+                }
+                // More may have been opened while these were closed.
+                open = fleet.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect();
+            }
             fleet.evicting.store(false, Ordering::Release);
             fleet.forget_closed();
         });

@@ -6,12 +6,13 @@ use engine::{EngineError, Store};
 use tokio::sync::Semaphore;
 
 use crate::FleetError;
-use crate::slot::OpenStore;
+use crate::slot::{OpenStore, Slot};
 use crate::volume::Volume;
 
 /// A tenant's store, borrowed. It stays open as long as this lives.
 #[derive(Debug, Clone)]
 pub struct Lease {
+    pub(crate) slot: Arc<Slot>,
     pub(crate) open: Arc<OpenStore>,
     pub(crate) volume: Arc<Volume>,
     pub(crate) heavy: Arc<Semaphore>,
@@ -24,29 +25,48 @@ impl Lease {
     /// # Errors
     /// Whatever the store says.
     pub fn glance<T>(&self, read: impl FnOnce(&Store) -> Result<T, EngineError>) -> Result<T, FleetError> {
-        Ok(read(&self.open.store)?)
+        read(&self.open.store).map_err(|error| self.slot.noticed(error))
     }
 
-    /// Work of any length that adds no bytes: reads, and deletes even on a full volume.
+    /// Work of any length that changes nothing.
     ///
     /// # Errors
     /// Whatever the store says.
-    pub async fn run<T, F>(&self, work: F) -> Result<T, FleetError>
+    pub async fn read<T, F>(&self, work: F) -> Result<T, FleetError>
     where
         T: Send + 'static,
         F: FnOnce(&Store) -> Result<T, EngineError> + Send + 'static,
     {
         let open = Arc::clone(&self.open);
         match tokio::task::spawn_blocking(move || work(&open.store)).await {
-            Ok(done) => Ok(done?),
+            Ok(done) => done.map_err(|error| self.slot.noticed(error)),
             Err(panic) => Err(FleetError::Engine(EngineError::Internal(panic.to_string()))),
         }
+    }
+
+    /// Work that writes and adds no bytes to speak of: deletes, also on a full volume.
+    ///
+    /// # Errors
+    /// [`FleetError::Maintenance`] while the tenant is restored; whatever the store says.
+    pub async fn remove<T, F>(&self, work: F) -> Result<T, FleetError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Store) -> Result<T, EngineError> + Send + 'static,
+    {
+        // Held until the work is done, even if nobody waits for it any more.
+        let writing = self.slot.enter_write()?;
+        self.read(move |store| {
+            let _writing = writing;
+            work(store)
+        })
+        .await
     }
 
     /// Work that adds bytes.
     ///
     /// # Errors
-    /// [`FleetError::VolumeFull`] when the volume has no room to spare; whatever the store says.
+    /// [`FleetError::VolumeFull`] when the volume has no room to spare, [`FleetError::Maintenance`] while the tenant is
+    /// restored; whatever the store says.
     pub async fn write<T, F>(&self, work: F) -> Result<T, FleetError>
     where
         T: Send + 'static,
@@ -55,7 +75,7 @@ impl Lease {
         if self.volume.is_nearly_full() {
             return Err(FleetError::VolumeFull);
         }
-        self.run(work).await
+        self.remove(work).await
     }
 
     /// Work that keeps a core busy. As many run at once as there are cores, whoever asks; the others wait, so
@@ -63,13 +83,13 @@ impl Lease {
     ///
     /// # Errors
     /// Whatever the store says.
-    pub async fn run_heavy<T, F>(&self, work: F) -> Result<T, FleetError>
+    pub async fn read_heavily<T, F>(&self, work: F) -> Result<T, FleetError>
     where
         T: Send + 'static,
         F: FnOnce(&Store) -> Result<T, EngineError> + Send + 'static,
     {
         let permit = Arc::clone(&self.heavy).acquire_owned().await.map_err(|_| FleetError::Closed)?;
-        self.run(move |store| {
+        self.read(move |store| {
             let _permit = permit;
             work(store)
         })

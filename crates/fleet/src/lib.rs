@@ -7,7 +7,10 @@ mod fleet;
 mod holdings;
 mod layout;
 mod lease;
+mod maintenance;
+mod quarantine;
 mod slot;
+mod swap;
 mod volume;
 
 pub use capacity::raise_open_files_limit;
@@ -15,3 +18,5 @@ pub use error::FleetError;
 pub use fleet::{Fleet, FleetOptions};
 pub use holdings::Holdings;
 pub use lease::Lease;
+pub use maintenance::{Maintenance, Replaced};
+pub use quarantine::Quarantine;

@@ -108,11 +108,11 @@ async fn a_damaged_store_fails_alone_and_recovers_when_mended() {
     fs::write(volume.database(&sick), b"this is no database, but it is long enough to look like one")
         .unwrap();
     for _ in 0..3 {
-        assert!(matches!(volume.fleet.store(&sick).await, Err(FleetError::Open(_))));
+        assert!(matches!(volume.fleet.store(&sick).await, Err(FleetError::Quarantined(_))));
     }
     store_one(&volume.fleet.store(&well).await.unwrap()).await;
     fs::remove_file(volume.database(&sick)).unwrap();
-    volume.clock.advance_ms(1_001);
+    volume.fleet.release(&sick).await.unwrap();
     store_one(&volume.fleet.store(&sick).await.unwrap()).await;
 }
 
@@ -151,7 +151,7 @@ async fn a_closed_fleet_has_written_everything_and_opens_nothing() {
 async fn a_panic_in_the_store_is_an_error_and_the_store_lives_on() {
     let volume = Volume::new(10);
     let lease = volume.fleet.store(&volume.tenant()).await.unwrap();
-    let failed = lease.run(|_| -> Result<(), _> { panic!("a defect") }).await;
+    let failed = lease.read(|_| -> Result<(), _> { panic!("a defect") }).await;
     assert!(matches!(failed, Err(FleetError::Engine(engine::EngineError::Internal(_)))));
     store_one(&lease).await;
 }

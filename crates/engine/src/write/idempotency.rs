@@ -26,8 +26,8 @@ impl Session<'_> {
         if fingerprint != asked.fingerprint {
             return Err(EngineError::IdempotencyKeyReused);
         }
-        let outcome: Vec<(MemoryId, bool)> =
-            serde_json::from_str(&outcome).map_err(|error| EngineError::Damaged(error.to_string()))?;
+        let outcome: Vec<(MemoryId, bool)> = serde_json::from_str(&outcome)
+            .map_err(|error| EngineError::Internal(format!("stored JSON: {error}")))?;
         let items = outcome
             .into_iter()
             .map(|(id, created)| {

@@ -11,7 +11,7 @@ pub(super) async fn run(app: Arc<App>) -> Result<(), String> {
     app.fleet.close_idle().await;
     for (tenant, lease) in app.fleet.open_stores() {
         let outcome = lease
-            .run(|store| if store.wal_bytes() > WAL_BYTES_MAX { store.checkpoint() } else { Ok(()) })
+            .read(|store| if store.wal_bytes() > WAL_BYTES_MAX { store.checkpoint() } else { Ok(()) })
             .await;
         outcome.map_err(|error| format!("checkpoint of {tenant}: {error}"))?;
     }

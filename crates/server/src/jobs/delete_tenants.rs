@@ -108,7 +108,7 @@ async fn carry_on(app: &Arc<App>, deletion: &Deletion) -> Result<(), String> {
 async fn count_contents(app: Arc<App>, tenant: TenantId) -> Result<Value, String> {
     let holdings = app.fleet.holdings(&tenant).await.map_err(|error| error.to_string())?;
     let memories = match app.fleet.store(&tenant).await {
-        Ok(lease) => lease.run(|store| store.stats()).await.ok().map(|stats| stats.memories),
+        Ok(lease) => lease.read(|store| store.stats()).await.ok().map(|stats| stats.memories),
         Err(_) => None,
     };
     Ok(json!({ "files": holdings.files, "bytes": holdings.bytes, "memories": memories }))

@@ -20,7 +20,7 @@ pub(super) async fn run(app: Arc<App>) -> Result<(), String> {
     let mut pending_left = 0;
     for (tenant, lease) in app.fleet.open_stores() {
         loop {
-            let pending = lease.run(|store| store.pending_embeddings(BATCH)).await;
+            let pending = lease.read(|store| store.pending_embeddings(BATCH)).await;
             let pending = pending.map_err(|error| format!("store of {tenant}: {error}"))?;
             if pending.is_empty() {
                 break;

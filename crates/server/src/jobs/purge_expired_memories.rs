@@ -9,7 +9,7 @@ pub(super) async fn run(app: Arc<App>) -> Result<(), String> {
     for (tenant, lease) in app.fleet.open_stores() {
         // A few hundred a commit, so that writers in between wait for milliseconds only.
         loop {
-            let purged = lease.run(engine::Store::purge_expired).await;
+            let purged = lease.remove(engine::Store::purge_expired).await;
             let purged = purged.map_err(|error| format!("store of {tenant}: {error}"))?;
             metrics::counter!("engram_memories_expired_total").increment(purged);
             if purged == 0 {

@@ -20,7 +20,7 @@ pub async fn delete_memories_by_filter(
     let lease = app.fleet.store(pass.tenant()).await?;
     let DeleteInput { filter, workspace, mode } = input;
     let named = workspace.clone();
-    let deleted = lease.run(move |store| store.delete_matching(filter, workspace, mode)).await?;
+    let deleted = lease.remove(move |store| store.delete_matching(filter, workspace, mode)).await?;
     let storage_bytes_delta = match mode {
         DeleteMode::DryRun => 0,
         DeleteMode::Delete => deleted.storage_bytes_delta,

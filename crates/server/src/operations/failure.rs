@@ -204,8 +204,10 @@ fn store_code(error: &FleetError) -> ErrorCode {
         FleetError::Missing | FleetError::Open(_) => ErrorCode::TenantUnavailable,
         FleetError::Removed => ErrorCode::TenantNotFound,
         FleetError::Closed => ErrorCode::Draining,
+        FleetError::Quarantined(_) => ErrorCode::TenantUnavailable,
+        FleetError::Maintenance | FleetError::InMaintenance => ErrorCode::Maintenance,
         FleetError::VolumeFull => ErrorCode::VolumeFull,
-        FleetError::Folder(_) => ErrorCode::Internal,
+        FleetError::Swap(_) | FleetError::Folder(_) => ErrorCode::Internal,
         FleetError::Engine(error) => match error {
             EngineError::Invalid(_) => ErrorCode::InvalidRequest,
             EngineError::MemoryNotFound(_) => ErrorCode::MemoryNotFound,

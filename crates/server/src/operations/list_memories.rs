@@ -19,7 +19,7 @@ pub async fn list_memories(
 ) -> Result<Done<api::MemoryPage>, Failure> {
     let lease = app.fleet.store(pass.tenant()).await?;
     let (order, workspace) = (query.order, query.workspace.clone());
-    let page = lease.run(move |store| store.list(&query)).await?;
+    let page = lease.read(move |store| store.list(&query)).await?;
     let value = api::MemoryPage {
         items: page.items.into_iter().map(memory_to_wire).collect(),
         next_cursor: page.next.map(|after| next_cursor(order, after)),

@@ -11,7 +11,7 @@ use crate::app::App;
 /// [`Failure::Store`].
 pub async fn list_workspaces(app: &App, pass: &Pass) -> Result<Done<api::WorkspaceList>, Failure> {
     let lease = app.fleet.store(pass.tenant()).await?;
-    let found = lease.run(engine::Store::workspaces).await?;
+    let found = lease.read(engine::Store::workspaces).await?;
     let items = found.into_iter().map(|workspace| api::Workspace {
         name: workspace.name,
         memories: workspace.memories,

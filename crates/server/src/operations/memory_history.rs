@@ -17,6 +17,6 @@ pub async fn memory_history(
     id: MemoryId,
 ) -> Result<Done<api::MemoryHistory>, Failure> {
     let lease = app.fleet.store(pass.tenant()).await?;
-    let revisions = lease.run(move |store| store.history(id)).await?;
+    let revisions = lease.read(move |store| store.history(id)).await?;
     Ok(Done::read(api::MemoryHistory { items: revisions.into_iter().map(revision_to_wire).collect() }, None))
 }

@@ -21,7 +21,7 @@ pub async fn revert_memory(
 ) -> Result<Done<api::Memory>, Failure> {
     let lease = app.fleet.store(pass.tenant()).await?;
     let RevertInput { to_version: version, expected_version } = input;
-    let revisions = lease.run(move |store| store.history(id)).await?;
+    let revisions = lease.read(move |store| store.history(id)).await?;
     let old = revisions.into_iter().find(|revision| revision.memory.version == version);
     let old = old.ok_or(EngineError::VersionNotFound { id, version })?;
     let embedded = app.vectors.of_text(&old.memory.content).await;

@@ -37,7 +37,7 @@ pub async fn search(app: &App, pass: &Pass, input: SearchInput) -> Result<Done<a
             ranking: Ranking::Hybrid,
             deadline: Some(SEARCH_DEADLINE),
         };
-        let found = lease.run_heavy(move |store| store.search(&query)).await?;
+        let found = lease.read_heavily(move |store| store.search(&query)).await?;
         answer.items = found.hits.into_iter().map(hit_to_wire).collect();
         let corrected = |c: Correction| api::CorrectedWord { from: c.from, to: c.to };
         answer.corrections = found.corrections.into_iter().map(corrected).collect();

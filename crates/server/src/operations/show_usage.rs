@@ -72,7 +72,7 @@ async fn by_hour(app: &App, pass: &Pass, query: &OwnUsageQuery) -> Result<Vec<ap
 /// What is used at this moment. A store that does not open hides what it holds, and no more than that.
 async fn now(app: &App, pass: &Pass) -> Result<api::UsageNow, Failure> {
     let tally = match app.fleet.store(pass.tenant()).await {
-        Ok(lease) => lease.run(engine::Store::tally).await.ok(),
+        Ok(lease) => lease.read(engine::Store::tally).await.ok(),
         Err(_) => None,
     };
     let today = control::UsageDay::day_of(app.clock.now());

@@ -11,7 +11,7 @@ use crate::app::App;
 /// [`Failure::Store`].
 pub async fn stats(app: &App, pass: &Pass) -> Result<Done<api::Stats>, Failure> {
     let lease = app.fleet.store(pass.tenant()).await?;
-    let found = lease.run(engine::Store::stats).await?;
+    let found = lease.read(engine::Store::stats).await?;
     let by_kind = found.by_kind.into_iter().map(|(kind, count)| api::KindCount { kind, count }).collect();
     let value = api::Stats {
         memories: found.memories,
