@@ -51,6 +51,8 @@ async fn every_flipped_bit_and_every_cut_of_an_object_is_refused() {
     let longer = [good.as_slice(), b"x"].concat();
     bench.check_refused(&owner, &manifest, &manifest.object, &longer, "a byte more").await;
     assert!(cases > 1_800, "{cases} cases");
+    let scratch = bench.folder.path().join("rehearsal");
+    assert!(backup::refuses_damage(&bench.vault, &owner.key, &manifest, &scratch).await.unwrap());
     assert_eq!(bench.fetch(&owner, &manifest).await.unwrap(), plain);
 }
 
