@@ -109,5 +109,7 @@ fn open(
     if (plain_bytes, &plain_sha256) != (manifest.plain_bytes, &manifest.plain_sha256) {
         return Err(damaged("the file is not the one that the manifest describes".into()));
     }
-    target.sync_all().map_err(writing)
+    target.sync_all().map_err(writing)?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    stdx::atomic_file::sync_folder(folder).map_err(writing)
 }

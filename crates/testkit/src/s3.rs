@@ -40,6 +40,7 @@ pub struct Server {
 /// What every connection shares.
 struct Doors {
     s3: S3Service,
+    folder: PathBuf,
     /// s3s-fs looks whether an object is there and then writes it; two conditional puts at once would both succeed.
     one_writes: Mutex<()>,
     faults: Faults,
@@ -55,7 +56,13 @@ impl Server {
         let mut builder =
             S3ServiceBuilder::new(FileSystem::new(folder.path()).expect("a folder for objects"));
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY_ID, SECRET_ACCESS_KEY));
-        let doors = Doors { s3: builder.build(), one_writes: Mutex::new(()), faults: Faults::default() };
+        let root = folder.path().to_owned();
+        let doors = Doors {
+            s3: builder.build(),
+            folder: root,
+            one_writes: Mutex::new(()),
+            faults: Faults::default(),
+        };
         let mut server = Self { folder, port: 0, doors: Arc::new(doors), running: None };
         server.run();
         server
@@ -152,9 +159,27 @@ async fn answer(doors: Arc<Doors>, request: hyper::Request<Incoming>) -> Result<
     if let Some(answer) = faults::before(fault).await.map_err(hang_up)? {
         return Ok(answer);
     }
+    if !doors.has_bucket(&request) {
+        return Ok(no_such_bucket());
+    }
     let _one_writes = if creates(&request) { Some(doors.one_writes.lock().await) } else { None };
     let answer = doors.s3.call(request.map(Body::from)).await?;
     faults::after(fault, answer).await.map_err(hang_up)
+}
+
+impl Doors {
+    /// s3s-fs makes a bucket when something is put into it; Amazon does not.
+    fn has_bucket(&self, request: &hyper::Request<Incoming>) -> bool {
+        let bucket = request.uri().path().split('/').find(|part| !part.is_empty());
+        bucket.is_none_or(|bucket| self.folder.join(bucket).is_dir())
+    }
+}
+
+fn no_such_bucket() -> HttpResponse {
+    let said = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>NoSuchBucket</Code></Error>";
+    let mut answer = HttpResponse::new(Body::from(said.to_owned()));
+    *answer.status_mut() = hyper::StatusCode::NOT_FOUND;
+    answer
 }
 
 /// Whether a request may make an object: a put that is no part of an upload, or the end of an upload.

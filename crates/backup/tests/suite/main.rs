@@ -1,6 +1,8 @@
 //! Backups from outside: into a vault and back, and everything that must be refused.
 
+mod contract;
 mod damage;
+mod faulty;
 mod round_trip;
 
 use std::collections::BTreeMap;
