@@ -29,6 +29,10 @@ pub(crate) enum Fault {
 /// Faults that asking again gets over.
 pub(crate) const PASSING: &[Fault] = &[Fault::Late, Fault::Busy, Fault::LostAnswer, Fault::CutBody];
 
+/// Every fault.
+pub(crate) const ALL: &[Fault] =
+    &[Fault::Late, Fault::Busy, Fault::LostAnswer, Fault::CutBody, Fault::WrongByte];
+
 /// Whether the request at which everything stops is still carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {

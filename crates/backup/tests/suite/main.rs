@@ -1,6 +1,7 @@
 //! Backups from outside: into a vault and back, and everything that must be refused.
 
 mod contract;
+mod crash;
 mod damage;
 mod faulty;
 mod round_trip;
