@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::manifest::{MANIFEST_BYTES_MAX, Manifest};
 use crate::name::{Kind, MANIFEST, Place};
 use crate::operator_key::WrappedKey;
@@ -25,6 +27,9 @@ pub struct Listed {
     pub modified_ms: i64,
 }
 
+/// What is not whole after so long is litter: no upload takes a day.
+const ORPHAN_AFTER_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// What something in the vault is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
@@ -34,6 +39,14 @@ pub enum Found {
     NoManifest,
     /// A manifest without its object: a backup whose removal was not finished, or a loss.
     NoObject,
+}
+
+/// Litter that is older than a day: objects without a manifest, and manifests without an object. Younger ones may be on
+/// their way. None of it is a backup; [`Vault::remove_backup`] removes it.
+pub fn orphans(listed: &[Listed], now: Timestamp) -> Vec<&Listed> {
+    let now_ms = now.as_millisecond();
+    let old = |listed: &&Listed| now_ms.saturating_sub(listed.modified_ms) > ORPHAN_AFTER_MS;
+    listed.iter().filter(|listed| listed.found != Found::Whole).filter(old).collect()
 }
 
 impl Vault {
@@ -124,7 +137,8 @@ impl Vault {
     /// Keys wrapped with another operator's key go, after this one is there.
     ///
     /// # Errors
-    /// [`BackupError::Vault`].
+    /// [`BackupError::Taken`] when the same operator's key wraps another key there already: backups that only that one
+    /// opens would be lost. [`BackupError::Vault`].
     pub async fn put_key(
         &self,
         kind: Kind,
@@ -133,12 +147,14 @@ impl Vault {
     ) -> Result<(), BackupError> {
         let name = key_name(kind, subject, &wrapped.operator_key);
         let bytes = serde_json::to_vec(wrapped).map_err(|error| BackupError::Defect(error.to_string()))?;
-        match self.get(&name, KEY_BYTES_MAX).await {
-            Ok(there) if there == bytes => {}
-            Ok(_) | Err(BackupError::Missing { .. } | BackupError::Damaged { .. }) => {
-                self.put(&name, &bytes).await?
-            }
-            Err(error) => return Err(error),
+        match self.put_new(&name, &bytes).await {
+            // What is no key opens nothing, and may be replaced.
+            Err(taken @ BackupError::Taken { .. }) => match self.key(&name).await {
+                Err(BackupError::Damaged { .. }) => self.put(&name, &bytes).await?,
+                Ok(_) => return Err(taken),
+                Err(error) => return Err(error),
+            },
+            done => done?,
         }
         for other in self.key_names(kind, subject).await?.into_iter().filter(|other| *other != name) {
             self.remove(&other).await?;
@@ -146,18 +162,31 @@ impl Vault {
         Ok(())
     }
 
-    /// A subject's wrapped keys: one, or two when a rotation was cut short.
+    /// A subject's wrapped keys: one, or two when a rotation was cut short. One that is damaged is passed over where
+    /// another is whole.
     ///
     /// # Errors
-    /// [`BackupError::Vault`].
+    /// [`BackupError::Vault`]; [`BackupError::Damaged`] when none is whole.
     pub async fn keys(&self, kind: Kind, subject: &Subject) -> Result<Vec<WrappedKey>, BackupError> {
-        let mut keys = Vec::new();
+        let (mut keys, mut broken) = (Vec::new(), None);
         for name in self.key_names(kind, subject).await? {
-            let bytes = self.get(&name, KEY_BYTES_MAX).await?;
-            let key = serde_json::from_slice(&bytes);
-            keys.push(key.map_err(|error| BackupError::damaged(name, error.to_string()))?);
+            match self.key(&name).await {
+                Ok(key) => keys.push(key),
+                // Between the listing and the reading a rotation may have removed it.
+                Err(BackupError::Missing { .. }) => {}
+                Err(damaged @ BackupError::Damaged { .. }) => broken = Some(damaged),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(keys)
+        match broken {
+            Some(damaged) if keys.is_empty() => Err(damaged),
+            _ => Ok(keys),
+        }
+    }
+
+    async fn key(&self, name: &str) -> Result<WrappedKey, BackupError> {
+        let bytes = self.get(name, KEY_BYTES_MAX).await?;
+        serde_json::from_slice(&bytes).map_err(|error| BackupError::damaged(name, error.to_string()))
     }
 
     /// Destroys a subject's wrapped keys. Safe to repeat.
@@ -181,4 +210,33 @@ impl Vault {
 
 fn key_name(kind: Kind, subject: &Subject, operator_key: &str) -> String {
     format!("{}/key.{operator_key}.json", kind.key_folder(subject))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: i64 = 1_700_000_000_000;
+
+    fn check(found: Found, age_ms: i64, want: usize) {
+        let listed = Listed {
+            found,
+            object: "o".into(),
+            manifest: "m".into(),
+            bytes: 1,
+            modified_ms: NOW_MS.saturating_sub(age_ms),
+        };
+        let now = Timestamp::from_millisecond(NOW_MS).unwrap();
+        assert_eq!(orphans(&[listed], now).len(), want, "{found:?} of {age_ms} ms");
+    }
+
+    #[test]
+    fn what_is_not_whole_after_a_day_is_an_orphan() {
+        check(Found::NoManifest, ORPHAN_AFTER_MS, 0);
+        check(Found::NoManifest, ORPHAN_AFTER_MS + 1, 1);
+        check(Found::NoObject, ORPHAN_AFTER_MS, 0);
+        check(Found::NoObject, ORPHAN_AFTER_MS + 1, 1);
+        check(Found::Whole, 100 * ORPHAN_AFTER_MS, 0);
+        check(Found::NoManifest, -5_000, 0);
+    }
 }

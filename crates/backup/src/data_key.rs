@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
+use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, NONCE_LEN, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use aws_lc_rs::hmac;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -46,7 +46,16 @@ impl DataKey {
         Ok(key)
     }
 
-    /// HKDF-SHA-256 (RFC 5869) with the backup's id as salt and the use as info.
+    /// The nonce that this key itself is sealed with.
+    pub(crate) fn nonce_for_wrapping(&self, subject: &str) -> Result<[u8; NONCE_LEN], BackupError> {
+        let mut bytes = self.derive("engram data key nonce", subject)?;
+        let mut nonce = [0; NONCE_LEN];
+        nonce.copy_from_slice(&bytes[..NONCE_LEN]);
+        bytes.zeroize();
+        Ok(nonce)
+    }
+
+    /// HKDF-SHA-256 (RFC 5869) with the backup's id (or the subject) as salt and the use as info.
     fn derive(&self, purpose: &str, backup: &str) -> Result<[u8; KEY_BYTES], BackupError> {
         let failed = |_| BackupError::Defect("HKDF refuses 32 bytes".into());
         let extracted = Salt::new(HKDF_SHA256, backup.as_bytes()).extract(&self.0);

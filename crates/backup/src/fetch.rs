@@ -37,11 +37,12 @@ pub async fn fetch_manifest(
     Ok(manifest)
 }
 
-/// Reads the file that `manifest` describes into `into`, which must not be there, and makes it durable. The encrypted form
-/// lies beside it meanwhile.
+/// Reads the file that `manifest` describes into `into`, which must not be there, and makes it durable. Beside it lie
+/// meanwhile the encrypted form and the file as far as it is (`<into>.sealed`, `<into>.part`); its name it gets when all of it
+/// is proven.
 ///
 /// # Errors
-/// [`BackupError`]; nothing is left at `into` then.
+/// [`BackupError`]; there is nothing at `into` then.
 pub async fn fetch(
     vault: &Vault,
     key: &DataKey,
@@ -54,11 +55,9 @@ pub async fn fetch(
     let (from, to, cipher) = (sealed.0.clone(), into.to_owned(), key.for_file(manifest.id.as_str())?);
     let manifest = manifest.clone();
     let opening = tokio::task::spawn_blocking(move || {
-        let opened = open(&from, &to, cipher, &manifest);
-        if opened.is_err() {
-            let _ = std::fs::remove_file(&to);
-        }
-        opened
+        let part = Scratch::beside(&to, "part");
+        open(&from, &part.0, cipher, &manifest)?;
+        give_its_name(&part.0, &to).map_err(|error| BackupError::disk(&to, &error))
     });
     opening.await.map_err(|panic| BackupError::Defect(panic.to_string()))?
 }
@@ -110,7 +109,8 @@ fn open(
     let stored = Measured::new(BufReader::new(source));
     let opener = Opener::new(stored, cipher, &manifest.subject, &manifest.id).map_err(reading)?;
     let mut decoder = zstd::Decoder::new(opener).map_err(reading)?;
-    let target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(writing)?;
+    let target =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to).map_err(writing)?;
     let mut target = Measured::new(target);
     let mut buffer = vec![0; 256 * 1024];
     let mut plain = 0;
@@ -139,4 +139,13 @@ fn open(
         return Err(damaged("the file is not the one that the manifest describes".into()));
     }
     target.sync_all().map_err(writing)
+}
+
+fn give_its_name(part: &Path, to: &Path) -> io::Result<()> {
+    if to.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    std::fs::rename(part, to)?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    stdx::atomic_file::sync_folder(folder)
 }

@@ -16,7 +16,7 @@ mod sealed;
 mod ship;
 mod vault;
 
-pub use catalogue::{Found, Listed};
+pub use catalogue::{Found, Listed, orphans};
 pub use choose::{Choosable, Which, choose};
 pub use data_key::DataKey;
 pub use error::BackupError;

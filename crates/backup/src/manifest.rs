@@ -130,6 +130,11 @@ impl Manifest {
         }
         let signed: Signed = serde_json::from_slice(bytes).map_err(unreadable)?;
         let manifest: Self = serde_json::from_str(&signed.manifest).map_err(unreadable)?;
+        // There is one way to write a manifest down; whatever else reads the same was changed, even where nothing signs.
+        let written = serde_json::to_vec_pretty(&signed).map_err(unreadable)?;
+        if written != bytes || manifest.format != signed.format {
+            return Err(BackupError::damaged(name, "it is not as it was written"));
+        }
         if let Some(key) = key {
             let mac = from_hex(&signed.mac).unwrap_or_default();
             let key = key.for_manifest(manifest.id.as_str())?;

@@ -108,12 +108,14 @@ impl OperatorKeys {
         &self.current
     }
 
-    /// Closes a subject's key with the operator's key in use.
+    /// Closes a subject's key with the operator's key in use. The nonce is derived from the key that is closed (as in
+    /// SIV, RFC 5297), so the same key always becomes the same text: putting it into the vault again changes nothing, and
+    /// a different text is a different key.
     ///
     /// # Errors
     /// [`BackupError::Defect`].
     pub fn wrap(&self, subject: &Subject, key: &DataKey) -> Result<WrappedKey, BackupError> {
-        let nonce: [u8; NONCE_LEN] = stdx::random::bytes();
+        let nonce = key.nonce_for_wrapping(subject.as_str())?;
         let mut sealed = Zeroizing::new(key.as_bytes().to_vec());
         self.current
             .cipher()?
@@ -169,8 +171,9 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Lower case only: one text for one value, so that a changed text is a changed value.
 pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()

@@ -36,7 +36,7 @@ pub struct Description {
 /// Puts `file` into the vault. The encrypted form lies beside it meanwhile (`<file>.sealed`).
 ///
 /// # Errors
-/// [`BackupError`]; there is no backup then.
+/// [`BackupError`]; no backup is promised then. Another try takes another id and moment: under these there may be litter.
 pub async fn ship(
     vault: &Vault,
     key: &DataKey,
@@ -67,7 +67,8 @@ pub async fn ship(
         plain_sha256: sizes.plain_sha256,
         facts,
     };
-    vault.put_file(&place.object, &sealed.0, manifest.stored_bytes, on_progress).await?;
+    let content = (manifest.stored_bytes, manifest.stored_sha256.as_str());
+    vault.put_file(&place.object, &sealed.0, content, on_progress).await?;
     vault.put_new(&place.manifest, &manifest.to_bytes(key)?).await?;
     Ok(manifest)
 }

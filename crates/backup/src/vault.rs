@@ -1,19 +1,23 @@
 //! Where backups lie: a folder, or a bucket of an S3 server. Nothing in it is ever overwritten, except that a subject's
 //! wrapped key may be put again.
 
+use std::fmt;
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::FuturesUnordered;
 use futures::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, WriteMultipart,
+    ClientOptions, Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    RetryConfig,
 };
 use stdx::backoff::Backoff;
 use tokio::fs::File;
@@ -29,11 +33,14 @@ const PARTS_AT_ONCE: usize = 3;
 const TRIES_MAX: u32 = 5;
 /// The longest of the waits between them.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+/// Tries that the client makes by itself within one of ours, for parts of uploads above all; its own default of ten in
+/// three minutes would make a vault that is gone known after a quarter of an hour.
+const CLIENT_RETRIES_MAX: usize = 2;
 /// A server that says nothing for this long is taken for gone.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Where the vault is and who may use it.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct VaultOptions {
     /// `file:///path` or `s3://bucket/prefix`.
     pub url: String,
@@ -52,6 +59,14 @@ pub struct VaultOptions {
 pub struct Vault {
     store: Arc<dyn ObjectStore>,
     shown: Arc<str>,
+}
+
+impl fmt::Debug for VaultOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut options = f.debug_struct("VaultOptions");
+        options.field("url", &self.url).field("endpoint", &self.endpoint).field("region", &self.region);
+        options.field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
 }
 
 /// An object that is there.
@@ -77,7 +92,10 @@ impl Vault {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
             made.map_err(|error| none(error.to_string()))?;
             let store = LocalFileSystem::new_with_prefix(folder).map_err(|error| none(error.to_string()))?;
-            return Ok(Self::over(Arc::new(store.with_fsync(true)), &options.url));
+            return Ok(Self::over(
+                Arc::new(store.with_fsync(true).with_automatic_cleanup(true)),
+                &options.url,
+            ));
         }
         let Some(place) = options.url.strip_prefix("s3://") else {
             return Err(none("it must be file:///path or s3://bucket/prefix".into()));
@@ -91,7 +109,12 @@ impl Vault {
             .with_bucket_name(bucket)
             .with_region(&options.region)
             .with_virtual_hosted_style_request(false)
-            .with_client_options(client);
+            .with_client_options(client)
+            .with_retry(RetryConfig {
+                max_retries: CLIENT_RETRIES_MAX,
+                retry_timeout: SILENCE_MAX,
+                ..RetryConfig::default()
+            });
         if let Some(endpoint) = &options.endpoint {
             builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
         }
@@ -116,36 +139,51 @@ impl Vault {
         &self.shown
     }
 
-    /// Writes, reads and removes a small object, so that a wrong setting is found before the first backup.
+    /// Writes, reads and removes a small object, so that a wrong setting is found before the first backup, and so is a
+    /// server that overwrites what it was asked not to.
     ///
     /// # Errors
     /// [`BackupError::Vault`].
     pub async fn probe(&self) -> Result<(), BackupError> {
         let key = format!("probe/{}", stdx::random::token(16).to_ascii_lowercase());
         self.put_new(&key, b"engram").await?;
+        let again = self.put_new(&key, b"another").await;
         let read = self.get(&key, 64).await;
         self.remove(&key).await?;
-        if read? == b"engram" {
-            return Ok(());
+        match (again, read?.as_slice()) {
+            (Err(BackupError::Taken { .. }), b"engram") => Ok(()),
+            (Ok(()), _) => {
+                Err(self.odd("it overwrites an object that it was asked to leave alone (If-None-Match)"))
+            }
+            (Err(BackupError::Taken { .. }), _) => Err(self.odd("what was written is not what is read")),
+            (Err(error), _) => Err(error),
         }
-        Err(BackupError::damaged(key, "what was written is not what is read"))
     }
 
     /// Puts a small object that must not be there yet. One that is there with the same bytes is ours: its answer got lost.
     pub(crate) async fn put_new(&self, key: &str, bytes: &[u8]) -> Result<(), BackupError> {
-        let put = || async move {
-            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            self.store.put_opts(&path(key)?, PutPayload::from(bytes.to_vec()), options).await.map(drop)
+        self.put_payload(key, PutPayload::from(bytes.to_vec())).await
+    }
+
+    async fn put_payload(&self, key: &str, payload: PutPayload) -> Result<(), BackupError> {
+        let put = || {
+            let payload = payload.clone();
+            async move {
+                let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+                self.store.put_opts(&path(key)?, payload, options).await.map(drop)
+            }
         };
         match self.retried(put).await {
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-                let there = self.get(key, bytes.len() as u64 + 1).await;
-                if there.is_ok_and(|there| there == bytes) {
-                    return Ok(());
+                match self.get(key, payload.content_length() as u64).await {
+                    Ok(there) if there.iter().eq(payload.iter().flatten()) => Ok(()),
+                    Ok(_) | Err(BackupError::Damaged { .. } | BackupError::Missing { .. }) => {
+                        Err(BackupError::Taken { key: key.to_owned() })
+                    }
+                    Err(error) => Err(error),
                 }
-                Err(BackupError::Taken { key: key.to_owned() })
             }
-            done => done.map_err(|error| self.failed(key, error)),
+            done => done.map_err(|error| self.unusable(key, &error)),
         }
     }
 
@@ -153,72 +191,64 @@ impl Vault {
     pub(crate) async fn put(&self, key: &str, bytes: &[u8]) -> Result<(), BackupError> {
         let put =
             || async move { self.store.put(&path(key)?, PutPayload::from(bytes.to_vec())).await.map(drop) };
-        self.retried(put).await.map_err(|error| self.failed(key, error))
+        self.retried(put).await.map_err(|error| self.unusable(key, &error))
     }
 
-    /// Puts a file that must not be there yet.
+    /// Puts a file that must not be there yet; `sha256` is the hash of its `bytes` bytes.
     pub(crate) async fn put_file(
         &self,
         key: &str,
         file: &FilePath,
-        bytes: u64,
+        (bytes, sha256): (u64, &str),
         on_progress: OnProgress<'_>,
     ) -> Result<(), BackupError> {
         if bytes <= PART_BYTES as u64 {
             let all = tokio::fs::read(file).await.map_err(|error| BackupError::disk(file, &error))?;
-            self.put_new(key, &all).await?;
+            self.put_payload(key, PutPayload::from(all)).await?;
             on_progress(bytes, bytes);
             return Ok(());
         }
-        // Multipart uploads know no condition. The manifest, which makes it a backup, does; and names hold the moment
-        // to the millisecond, so somebody else's object under ours is not to be expected, only to be left alone.
-        let there = self.retried(|| async move { self.store.head(&path(key)?).await }).await;
-        match there {
-            Err(Error::NotFound { .. }) => {}
-            Ok(_) => return Err(BackupError::Taken { key: key.to_owned() }),
-            Err(error) => return Err(self.failed(key, error)),
-        }
+        // An upload in parts knows no condition that every server honours. A small object can be put on condition:
+        // whoever made it owns the name, and the upload takes its place.
+        let claim = format!("claimed for {sha256}");
+        self.put_new(key, claim.as_bytes()).await?;
         let mut backoff = backoff();
         loop {
             match self.upload(key, file, bytes, on_progress).await {
-                Err(BackupError::Vault { why, .. }) if backoff.attempts() + 1 < TRIES_MAX => {
-                    tracing::warn!(vault = %self.shown, key, why, "an upload broke off and starts again");
+                Err(Failed::Remote(error)) => {
+                    // The end of an upload may have lost its answer alone.
+                    if let Ok(there) =
+                        self.store.head(&path(key).map_err(|error| self.unusable(key, &error))?).await
+                        && there.size == bytes
+                    {
+                        return Ok(());
+                    }
+                    if backoff.attempts() + 1 >= TRIES_MAX {
+                        return Err(self.unusable(key, &error));
+                    }
+                    tracing::warn!(vault = %self.shown, key, %error, "an upload broke off and starts again");
                     tokio::time::sleep(backoff.next_delay()).await;
                 }
-                done => return done,
+                Err(Failed::Disk(error)) => return Err(BackupError::disk(file, &error)),
+                Ok(()) => return Ok(()),
             }
         }
     }
 
+    /// One try of an upload in equal parts; one that fails is taken back.
     async fn upload(
         &self,
         key: &str,
         file: &FilePath,
         bytes: u64,
         on_progress: OnProgress<'_>,
-    ) -> Result<(), BackupError> {
-        let failed = |error| self.failed(key, error);
-        let disk = |error| BackupError::disk(file, &error);
-        let upload = self.store.put_multipart(&path(key).map_err(failed)?).await.map_err(failed)?;
-        let mut upload = WriteMultipart::new_with_chunk_size(upload, PART_BYTES);
-        let mut from = File::open(file).await.map_err(disk)?;
-        let mut buffer = vec![0; 1024 * 1024];
-        let mut done = 0;
-        loop {
-            let read = from.read(&mut buffer).await.map_err(disk)?;
-            if read == 0 {
-                break;
-            }
-            let sent = upload.wait_for_capacity(PARTS_AT_ONCE).await;
-            if let Err(error) = sent {
-                let _ = upload.abort().await;
-                return Err(failed(error));
-            }
-            upload.write(&buffer[..read]);
-            done += read as u64;
-            on_progress(done, bytes);
+    ) -> Result<(), Failed> {
+        let mut upload = self.store.put_multipart(&path(key)?).await?;
+        let sent = send_parts(upload.as_mut(), file, bytes, on_progress).await;
+        if sent.is_err() {
+            let _ = upload.abort().await;
         }
-        upload.finish().await.map(drop).map_err(failed)
+        sent
     }
 
     /// A small object.
@@ -294,10 +324,10 @@ impl Vault {
 
     /// Every object whose name begins with the folder `under`.
     pub(crate) async fn list(&self, under: &str) -> Result<Vec<Object>, BackupError> {
-        let folder = Path::parse(under).map_err(|error| self.failed(under, error.into()))?;
+        let folder = path(under).map_err(|error| self.unusable(under, &error))?;
         let folder = &folder;
         let list = || async move { self.store.list(Some(folder)).try_collect::<Vec<_>>().await };
-        let found = self.retried(list).await.map_err(|error| self.failed(under, error))?;
+        let found = self.retried(list).await.map_err(|error| self.unusable(under, &error))?;
         let object = |meta: object_store::ObjectMeta| Object {
             key: meta.location.to_string(),
             bytes: meta.size,
@@ -308,10 +338,10 @@ impl Vault {
 
     /// Names of the folders directly in `under`.
     pub(crate) async fn folders(&self, under: &str) -> Result<Vec<String>, BackupError> {
-        let folder = Path::parse(under).map_err(|error| self.failed(under, error.into()))?;
+        let folder = path(under).map_err(|error| self.unusable(under, &error))?;
         let folder = &folder;
         let list = || async move { self.store.list_with_delimiter(Some(folder)).await };
-        let found = self.retried(list).await.map_err(|error| self.failed(under, error))?;
+        let found = self.retried(list).await.map_err(|error| self.unusable(under, &error))?;
         Ok(found.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 
@@ -344,9 +374,63 @@ impl Vault {
         match error {
             Error::NotFound { .. } => BackupError::Missing { key: key.to_owned() },
             Error::AlreadyExists { .. } => BackupError::Taken { key: key.to_owned() },
-            other => BackupError::Vault { vault: self.shown.to_string(), why: format!("{key}: {other}") },
+            other => self.unusable(key, &other),
         }
     }
+
+    /// Where nothing is looked for, "not found" speaks of the bucket.
+    fn unusable(&self, key: &str, error: &Error) -> BackupError {
+        self.odd(&format!("{key}: {error}"))
+    }
+
+    fn odd(&self, why: &str) -> BackupError {
+        BackupError::Vault { vault: self.shown.to_string(), why: why.to_owned() }
+    }
+}
+
+/// Why an upload broke off.
+enum Failed {
+    Disk(io::Error),
+    Remote(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Remote(error)
+    }
+}
+
+async fn send_parts(
+    upload: &mut dyn MultipartUpload,
+    path: &FilePath,
+    bytes: u64,
+    on_progress: OnProgress<'_>,
+) -> Result<(), Failed> {
+    let mut file = File::open(path).await.map_err(Failed::Disk)?;
+    let mut on_their_way = FuturesUnordered::new();
+    let mut done = 0;
+    loop {
+        let mut part = Vec::with_capacity(PART_BYTES);
+        (&mut file).take(PART_BYTES as u64).read_to_end(&mut part).await.map_err(Failed::Disk)?;
+        if part.is_empty() {
+            break;
+        }
+        let size = part.len() as u64;
+        let sending = upload.put_part(PutPayload::from(part));
+        on_their_way.push(async move { sending.await.map(|()| size) });
+        if on_their_way.len() >= PARTS_AT_ONCE
+            && let Some(sent) = on_their_way.next().await
+        {
+            done += sent?;
+            on_progress(done, bytes);
+        }
+    }
+    while let Some(sent) = on_their_way.next().await {
+        done += sent?;
+        on_progress(done, bytes);
+    }
+    upload.complete().await?;
+    Ok(())
 }
 
 fn backoff() -> Backoff {

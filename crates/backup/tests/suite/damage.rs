@@ -1,6 +1,6 @@
 //! Damage of every kind is found before a byte is used.
 
-use backup::{BackupError, Manifest};
+use backup::{BackupError, Kind, Manifest, OperatorKey, OperatorKeys};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
@@ -33,70 +33,198 @@ fn manifest_name(manifest: &Manifest) -> String {
     manifest.object.replace(".sqlite.zst.enc", ".manifest.json")
 }
 
+/// Cases in which something was damaged; all of them were refused.
+#[derive(Default)]
+struct Refused(usize);
+
+impl Refused {
+    /// Every bit of the bytes at `places` flipped, one at a time.
+    async fn flipped(
+        &mut self,
+        bench: &Bench,
+        owner: &Owner,
+        manifest: &Manifest,
+        name: &str,
+        places: &[usize],
+    ) {
+        let mut bytes = bench.read(name).await;
+        let good = bytes.clone();
+        for (at, bit) in places.iter().flat_map(|at| (0..8).map(move |bit| (*at, bit))) {
+            bytes[at] ^= 1 << bit;
+            self.once(bench, owner, manifest, name, &bytes, &format!("bit {bit} of byte {at}")).await;
+            bytes[at] ^= 1 << bit;
+        }
+        bench.overwrite(name, &good).await;
+    }
+
+    /// Cut off at each of `places`.
+    async fn cut(&mut self, bench: &Bench, owner: &Owner, manifest: &Manifest, name: &str, places: &[usize]) {
+        let good = bench.read(name).await;
+        for at in places {
+            self.once(bench, owner, manifest, name, &good[..*at], &format!("cut at {at}")).await;
+        }
+        bench.overwrite(name, &good).await;
+    }
+
+    async fn once(
+        &mut self,
+        bench: &Bench,
+        owner: &Owner,
+        manifest: &Manifest,
+        name: &str,
+        bytes: &[u8],
+        what: &str,
+    ) {
+        bench.overwrite(name, bytes).await;
+        let outcome = bench.fetch(owner, manifest).await;
+        let refused = matches!(outcome, Err(BackupError::Damaged { .. } | BackupError::NewerFormat { .. }));
+        assert!(refused, "{what}: {outcome:?}");
+        self.0 += 1;
+    }
+}
+
+fn all(bytes: &[u8]) -> Vec<usize> {
+    (0..bytes.len()).collect()
+}
+
 #[tokio::test]
 async fn every_flipped_bit_and_every_cut_of_an_object_is_refused() {
     let bench = Bench::new();
     let owner = Owner::named("ten_1");
-    let plain = [noise(900), vec![b'a'; 5_000]].concat();
+    let plain = [noise(300), vec![b'a'; 5_000]].concat();
     let manifest = bench.ship(&owner, &bench.file("store.db", &plain), NOON_MS).await.unwrap();
-    let good = bench.read(&manifest.object).await;
-    let mut cases = 0;
-    for at in 0..good.len() {
-        let mut bent = good.clone();
-        bent[at] ^= 1 << (at % 8);
-        bench.check_refused(&owner, &manifest, &manifest.object, &bent, &format!("bit of byte {at}")).await;
-        bench.check_refused(&owner, &manifest, &manifest.object, &good[..at], &format!("cut at {at}")).await;
-        cases += 2;
-    }
+    let (name, good) = (&manifest.object, bench.read(&manifest.object).await);
+    let mut refused = Refused::default();
+    refused.flipped(&bench, &owner, &manifest, name, &all(&good)).await;
+    refused.cut(&bench, &owner, &manifest, name, &all(&good)).await;
+    assert_eq!(refused.0, 9 * good.len());
     let longer = [good.as_slice(), b"x"].concat();
-    bench.check_refused(&owner, &manifest, &manifest.object, &longer, "a byte more").await;
-    assert!(cases > 1_800, "{cases} cases");
+    bench.check_refused(&owner, &manifest, name, &longer, "a byte more").await;
     let scratch = bench.folder.path().join("rehearsal");
     assert!(backup::refuses_damage(&bench.vault, &owner.key, &manifest, &scratch).await.unwrap());
     assert_eq!(bench.fetch(&owner, &manifest).await.unwrap(), plain);
 }
 
 #[tokio::test]
-async fn a_large_object_is_proven_in_every_chunk() {
+async fn every_region_of_a_large_object_is_proven() {
+    const HEADER: usize = 8;
+    const CHUNK: usize = 1 << 20;
+    const TAG: usize = 16;
     let bench = Bench::new();
     let owner = Owner::named("ten_1");
-    let manifest = bench.ship(&owner, &bench.file("store.db", &noise(5 << 20)), NOON_MS).await.unwrap();
-    let good = bench.read(&manifest.object).await;
-    for at in (0..good.len()).step_by(333_333) {
-        let mut bent = good.clone();
-        bent[at] ^= 0x80;
-        bench.check_refused(&owner, &manifest, &manifest.object, &bent, &format!("byte {at}")).await;
+    let plain = noise((3 << 20) + 500);
+    let manifest = bench.ship(&owner, &bench.file("store.db", &plain), NOON_MS).await.unwrap();
+    let (name, good) = (&manifest.object, bench.read(&manifest.object).await);
+    // The header, then of every chunk its ends, its middle and its tag.
+    let mut places: Vec<usize> = (0..HEADER).collect();
+    let mut cuts = vec![0, 1, HEADER - 1, HEADER];
+    let mut chunks = 0;
+    for begin in (HEADER..good.len()).step_by(CHUNK + TAG) {
+        let end = good.len().min(begin + CHUNK + TAG);
+        places.extend([begin, (begin + end - TAG) / 2, end - TAG - 1, end - TAG, end - 1]);
+        cuts.extend([begin + 1, end - TAG, end - 1]);
+        cuts.extend((end < good.len()).then_some(end));
+        chunks += 1;
     }
+    assert_eq!(chunks, 4);
+    let mut refused = Refused::default();
+    refused.flipped(&bench, &owner, &manifest, name, &places).await;
+    refused.cut(&bench, &owner, &manifest, name, &cuts).await;
+    assert_eq!(refused.0, 8 * places.len() + cuts.len());
     // Two chunks change places.
-    let (one, other) = (8, 8 + (1 << 20) + 16);
+    let (one, other) = (HEADER, HEADER + CHUNK + TAG);
     let mut swapped = good.clone();
     swapped[one..other].copy_from_slice(&good[other..2 * other - one]);
     swapped[other..2 * other - one].copy_from_slice(&good[one..other]);
-    bench.check_refused(&owner, &manifest, &manifest.object, &swapped, "swapped chunks").await;
+    bench.check_refused(&owner, &manifest, name, &swapped, "swapped chunks").await;
+    assert_eq!(bench.fetch(&owner, &manifest).await.unwrap(), plain);
 }
 
 #[tokio::test]
-async fn every_changed_character_of_a_manifest_is_refused() {
+async fn every_flipped_bit_and_every_cut_of_a_manifest_is_refused() {
     let bench = Bench::new();
     let owner = Owner::named("ten_1");
     let manifest = bench.ship(&owner, &bench.file("store.db", b"bytes"), NOON_MS).await.unwrap();
     let name = manifest_name(&manifest);
     let good = bench.read(&name).await;
-    let text = String::from_utf8(good.clone()).unwrap();
-    for at in 0..good.len() {
+    let mut refused = Refused::default();
+    refused.flipped(&bench, &owner, &manifest, &name, &all(&good)).await;
+    refused.cut(&bench, &owner, &manifest, &name, &all(&good)).await;
+    assert_eq!(refused.0, 9 * good.len());
+    let text = String::from_utf8(good).unwrap();
+    for (old, new) in [
+        ("\"format\": 1", "\"format\": 2"),
+        ("\"format\": 1", "\"format\": 0"),
+        ("\\\"rows\\\":3", "\\\"rows\\\":4"),
+        ("on_demand", "scheduled"),
+        ("\n", "\n\n"),
+        ("\n", " "),
+    ] {
+        let edited = text.replacen(old, new, 1);
+        bench
+            .check_refused(&owner, &manifest, &name, edited.as_bytes(), &format!("{old:?} -> {new:?}"))
+            .await;
+    }
+    let upper = text.replace("\"mac\"", "\"MAC\"");
+    bench.check_refused(&owner, &manifest, &name, upper.as_bytes(), "a field of another name").await;
+    assert_eq!(bench.fetch(&owner, &manifest).await.unwrap(), b"bytes");
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_backup_and_is_not_so_is_refused() {
+    let bench = Bench::new();
+    let owner = Owner::named("ten_1");
+    let manifest = bench.ship(&owner, &bench.file("store.db", b"bytes"), NOON_MS).await.unwrap();
+    let zeros = "0".repeat(64);
+    let another = super::description(&owner, NOON_MS).id;
+    // Manifests that nobody signed, as a caller might make them up.
+    for odd in [
+        Manifest { stored_bytes: manifest.stored_bytes + 1, ..manifest.clone() },
+        Manifest { stored_sha256: zeros.clone(), ..manifest.clone() },
+        Manifest { plain_bytes: manifest.plain_bytes - 1, ..manifest.clone() },
+        Manifest { plain_bytes: manifest.plain_bytes + 1, ..manifest.clone() },
+        Manifest { plain_sha256: zeros.clone(), ..manifest.clone() },
+        Manifest { id: another, ..manifest.clone() },
+        Manifest { subject: Owner::named("ten_2").subject, ..manifest.clone() },
+    ] {
+        let into = bench.folder.path().join("odd");
+        let outcome = backup::fetch(&bench.vault, &owner.key, &odd, &into, &|_, _| {}).await;
+        assert!(matches!(outcome, Err(BackupError::Damaged { .. })), "{odd:?}: {outcome:?}");
+        assert!(!into.exists());
+    }
+    let stranger = Owner { subject: owner.subject.clone(), key: Owner::named("x").key };
+    assert!(matches!(bench.fetch(&stranger, &manifest).await, Err(BackupError::Damaged { .. })));
+}
+
+#[tokio::test]
+async fn a_damaged_wrapped_key_is_refused_and_put_right() {
+    let bench = Bench::new();
+    let owner = Owner::named("ten_1");
+    let operator = OperatorKeys::only(OperatorKey::generate());
+    let wrapped = operator.wrap(&owner.subject, &owner.key).unwrap();
+    let put = async || bench.vault.put_key(Kind::Database, &owner.subject, &wrapped).await;
+    put().await.unwrap();
+    let name = format!("tenants/ten_1/key.{}.json", wrapped.operator_key);
+    let good = bench.read(&name).await;
+    let mut cases = 0;
+    for (at, bit) in (0..good.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
         let mut bent = good.clone();
-        bent[at] = if bent[at] == b'7' { b'8' } else { b'7' };
-        // White space between the fields is not signed, and changes nothing.
-        if good[at].is_ascii_whitespace() && text[..at].matches('"').count().is_multiple_of(2) {
-            continue;
-        }
-        bench.check_refused(&owner, &manifest, &name, &bent, &format!("character {at}")).await;
+        bent[at] ^= 1 << bit;
+        bench.overwrite(&name, &bent).await;
+        let opened = match bench.vault.keys(Kind::Database, &owner.subject).await {
+            Ok(keys) => keys.iter().all(|key| operator.unwrap(&owner.subject, key).is_ok()),
+            Err(_) => false,
+        };
+        assert!(!opened, "bit {bit} of byte {at}");
+        cases += 1;
     }
-    for at in 0..good.len() - 1 {
-        bench.check_refused(&owner, &manifest, &name, &good[..at], &format!("cut at {at}")).await;
-    }
-    let newer = text.replacen("\"format\": 1", "\"format\": 2", 1);
-    bench.check_refused(&owner, &manifest, &name, newer.as_bytes(), "a newer format").await;
+    assert_eq!(cases, 8 * good.len());
+    bench.overwrite(&name, &good[..good.len() / 2]).await;
+    put().await.unwrap();
+    assert_eq!(bench.read(&name).await, good);
+    // A damaged one beside a whole one does not hide it.
+    bench.overwrite("tenants/ten_1/key.0000000000000000.json", b"{").await;
+    assert_eq!(bench.vault.keys(Kind::Database, &owner.subject).await.unwrap(), [wrapped.clone()]);
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Backups from outside: into a vault and back, and everything that must be refused.
 
+mod contract;
+mod crash;
 mod damage;
+mod faulty;
 mod round_trip;
 
 use std::collections::BTreeMap;
@@ -61,6 +64,7 @@ impl Bench {
         let proven = backup::fetch_manifest(&self.vault, &owner.key, subject, Kind::Database, object).await?;
         let fetched = backup::fetch(&self.vault, &owner.key, &proven, &into, &|_, _| {}).await;
         assert_eq!(fetched.is_ok(), into.exists(), "nothing is left of what was refused");
+        assert!(!into.with_added_extension("sealed").exists() && !into.with_added_extension("part").exists());
         fetched.map(|()| std::fs::read(&into).unwrap())
     }
 }

@@ -52,6 +52,17 @@ async fn nothing_is_overwritten() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_there_is_left_alone() {
+    let bench = Bench::new();
+    let owner = Owner::named("ten_1");
+    let manifest = bench.ship(&owner, &bench.file("store.db", b"bytes"), NOON_MS).await.unwrap();
+    let mine = bench.file("mine.db", b"mine");
+    let refused = backup::fetch(&bench.vault, &owner.key, &manifest, &mine, &|_, _| {}).await;
+    assert!(matches!(refused, Err(BackupError::Disk { .. })), "{refused:?}");
+    assert_eq!(std::fs::read(&mine).unwrap(), b"mine");
+}
+
+#[tokio::test]
 async fn what_a_crash_leaves_is_litter_and_no_backup() {
     let bench = Bench::new();
     let owner = Owner::named("ten_1");

@@ -58,7 +58,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("listenfd", &["engram"]),
     // The binary hands the router of `server` to its own door; it has no route of its own.
     ("axum", &["server", "engram"]),
-    ("hyper", &["server", "engram"]),
+    // `testkit` runs an S3 server for the tests of others.
+    ("hyper", &["server", "engram", "testkit"]),
+    ("s3s", &["testkit"]),
+    ("s3s-fs", &["testkit"]),
     ("http", &["server", "engram"]),
     ("tower", &["server", "engram"]),
     ("tower-http", &["server"]),
