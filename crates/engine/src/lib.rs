@@ -6,7 +6,9 @@ mod bounds;
 mod connection;
 mod cues;
 mod error;
+mod export;
 mod filter;
+mod import;
 mod index;
 mod memory;
 mod query;
@@ -23,7 +25,9 @@ mod writer;
 
 pub use bounds::{Bound, Bounds, Tally};
 pub use error::{EngineError, Problem};
+pub use export::{Exported, export_file};
 pub use filter::Filter;
+pub use import::{ExportFacts, ImportIds, Imported, check_export};
 pub use memory::{
     BATCH_ROWS_MAX, CONTENT_BYTES_MAX, Change, Draft, EmbeddingState, IDENTIFIER_CHARS_MAX, KIND_CHARS_MAX,
     METADATA_BYTES_MAX, METADATA_DEPTH_MAX, Memory, MemoryId, MemoryPatch, NewMemory, Revision,

@@ -234,6 +234,6 @@ pub(crate) fn timestamp(ms: i64) -> Result<Timestamp, EngineError> {
         .map_err(|error| EngineError::Internal(format!("a time out of range: {error}")))
 }
 
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, EngineError> {
+pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, EngineError> {
     serde_json::from_str(text).map_err(|error| EngineError::Internal(format!("stored JSON: {error}")))
 }

@@ -138,7 +138,7 @@ pub(crate) fn ids_handed_out(connection: &Connection) -> Result<i64, EngineError
 }
 
 /// Without locks and sidecars: only for files that no connection writes to.
-fn open_unserved(path: &Path) -> Result<Connection, EngineError> {
+pub(crate) fn open_unserved(path: &Path) -> Result<Connection, EngineError> {
     let absolute = std::path::absolute(path).map_err(|error| EngineError::Disk(error.to_string()))?;
     let mut url = String::from("file:");
     for byte in absolute.as_os_str().as_encoded_bytes() {
