@@ -246,9 +246,10 @@ impl Fleet {
     pub async fn remove_tenant(&self, tenant: &TenantId) -> Result<(), FleetError> {
         let slot = self.slot(tenant);
         slot.mark_removed();
-        if !close_soon(&slot).await {
+        // Held to the end: a restore that is under way must not bring files back in between.
+        let Ok(Some(_shut)) = tokio::time::timeout(DRAIN_WAIT, slot.shut()).await else {
             return Err(FleetError::Folder("the store is still in use".into()));
-        }
+        };
         let folder = layout::tenant_folder(&self.root, tenant);
         let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(folder)).await;
         match removed {
