@@ -266,6 +266,11 @@ impl Fleet {
         self.stores_open_max
     }
 
+    /// Stores that are open now.
+    pub fn stores_open(&self) -> usize {
+        self.slots.lock().values().filter(|slot| slot.is_open()).count()
+    }
+
     /// Tenants whose store is open now, and a lease on each.
     pub fn open_stores(&self) -> Vec<(TenantId, Lease)> {
         let slots: Vec<_> =
@@ -308,12 +313,14 @@ impl Fleet {
         }
     }
 
-    /// Closes stores nobody used for the idle time, and returns how many.
+    /// Closes stores nobody used for the idle time and those beyond the most that should be open; returns how many.
     pub async fn close_idle(&self) -> usize {
         let now_ms = self.clock.now_ms();
-        let mut idle: Vec<_> = self.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect();
+        let mut idle = self.open_slots();
         idle.retain(|slot| now_ms.saturating_sub(slot.last_used_ms()) >= self.idle_ms);
-        let closed = close_all_free(idle).await;
+        let mut closed = close_all_free(idle).await;
+        // Those that were all borrowed when room was to be made.
+        closed += self.close_surplus().await;
         self.forget_closed();
         closed
     }
@@ -350,27 +357,48 @@ impl Fleet {
 
     /// Closes the stores unused for longest when too many are open, off the request path.
     fn make_room(self: &Arc<Self>) {
-        let mut open: Vec<_> = self.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect();
-        metrics::gauge!("engram_stores_open").set(open.len() as f64);
-        if open.len() <= self.stores_open_max || self.evicting.swap(true, Ordering::AcqRel) {
+        let open = self.stores_open();
+        metrics::gauge!("engram_stores_open").set(open as f64);
+        if open <= self.stores_open_max || self.evicting.swap(true, Ordering::AcqRel) {
             return;
         }
         let fleet = Arc::clone(self);
         tokio::spawn(async move {
-            while open.len() > fleet.stores_open_max {
-                open.sort_by_key(|slot| slot.last_used_ms());
-                // A tenth more than needed, so that the next opening does not sort everything again.
-                let surplus = open.len() - fleet.stores_open_max + fleet.stores_open_max / 10;
-                open.truncate(surplus);
-                if close_all_free(open).await == 0 {
+            loop {
+                let closed = fleet.close_surplus().await;
+                fleet.evicting.store(false, Ordering::Release);
+                // Whoever opened one in the meantime has left it to this task.
+                let more = closed > 0 && fleet.stores_open() > fleet.stores_open_max;
+                if !more || fleet.evicting.swap(true, Ordering::AcqRel) {
                     break;
                 }
-                // More may have been opened while these were closed.
-                open = fleet.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect();
             }
-            fleet.evicting.store(false, Ordering::Release);
             fleet.forget_closed();
         });
+    }
+
+    /// Closes stores beyond the most that should be open, those unused for longest first, and returns how many.
+    async fn close_surplus(&self) -> usize {
+        let mut open = self.open_slots();
+        let surplus = open.len().saturating_sub(self.stores_open_max);
+        if surplus == 0 {
+            return 0;
+        }
+        // A tenth more than needed, so that the next opening does not sort everything again.
+        let wanted = surplus + self.stores_open_max / 10;
+        open.sort_by_key(|slot| slot.last_used_ms());
+        let mut closed = 0;
+        for slot in open {
+            if closed == wanted {
+                break;
+            }
+            closed += usize::from(slot.close_if_free().await);
+        }
+        closed
+    }
+
+    fn open_slots(&self) -> Vec<Arc<Slot>> {
+        self.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect()
     }
 
     /// Drops the slots of stores that are closed and that nobody is about to open.
