@@ -97,12 +97,12 @@ fn export(
     while let Some(row) = rows.next()? {
         let (memory, change, position) = kept_of(row)?;
         let (id, version) = (memory.id, memory.version);
-        lines.memory(memory, change, position)?;
+        lines.memory(Version::of(memory, change), position)?;
         if version > 1 {
             let mut rows = earlier.query([id])?;
             while let Some(row) = rows.next()? {
                 let (memory, change) = earlier_of(row)?;
-                lines.earlier(memory, change)?;
+                lines.earlier(Version::of(memory, change))?;
             }
         }
         if lines.written.memories.is_multiple_of(MEMORIES_PER_REPORT) {
@@ -162,19 +162,14 @@ impl<'s> Lines<'s> {
         self.put(&Line::Workspace(Workspace { name, created_at }))
     }
 
-    pub(crate) fn memory(
-        &mut self,
-        memory: Memory,
-        change: RevisionChange,
-        position: u32,
-    ) -> Result<(), EngineError> {
-        self.put(&Line::Memory(Box::new(Kept { current: Version::of(memory, change), position })))?;
+    pub(crate) fn memory(&mut self, current: Version, position: u32) -> Result<(), EngineError> {
+        self.put(&Line::Memory(Box::new(Kept { current, position })))?;
         self.written.memories += 1;
         Ok(())
     }
 
-    pub(crate) fn earlier(&mut self, memory: Memory, change: RevisionChange) -> Result<(), EngineError> {
-        self.put(&Line::Earlier(Box::new(Version::of(memory, change))))?;
+    pub(crate) fn earlier(&mut self, version: Version) -> Result<(), EngineError> {
+        self.put(&Line::Earlier(Box::new(version)))?;
         self.written.earlier_versions += 1;
         Ok(())
     }

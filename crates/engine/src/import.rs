@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::bounds::Bounds;
 use crate::error::{EngineError, Problem};
 use crate::export::MEMORIES_PER_REPORT;
-use crate::export::line::{FORMAT, Header, Kept, Line, Totals, Version, Workspace};
+use crate::export::line::{FORMAT, Header, ID_MAX, Kept, Line, Totals, Version, Workspace};
 use crate::memory::{MemoryId, check_workspace};
 use crate::schema::SCHEMA_VERSION;
 use crate::store::Store;
@@ -22,9 +22,6 @@ const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// Lines and bytes of one batch; bounds what an import holds in memory and what others wait for.
 const BATCH_LINES_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Highest id and version of a line: beyond it JSON readers of other languages lose digits, and later ids need room.
-const ID_MAX: MemoryId = (1 << 53) - 1;
-
 /// Which ids imported memories get.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ImportIds {
@@ -204,7 +201,7 @@ impl<'r> Reader<'r> {
                     let message = "must be above those of the lines before, and at most ids_handed_out";
                     return Err(place.refuse("id", message));
                 }
-                place.check(current)?;
+                place.accept(current.problems())?;
                 (self.last_id, self.before) = (current.id, Some((current.id, current.version)));
                 self.totals.memories += 1;
                 let analysed = write::analyse(&current.content, current.actor.as_deref());
@@ -214,7 +211,7 @@ impl<'r> Reader<'r> {
                 if !self.before.is_some_and(|(id, newer)| id == version.id && version.version < newer) {
                     return Err(place.refuse("version", "does not belong to the memory before, newest first"));
                 }
-                place.check(&version)?;
+                place.accept(version.problems())?;
                 self.before = Some((version.id, version.version));
                 self.totals.earlier_versions += 1;
                 Ok(Some(Item::Earlier(version, place.number)))
@@ -267,20 +264,6 @@ impl Place {
                 Err(error) => Err(self.refuse("", format!("is no line of an export: {error}"))),
             };
         }
-    }
-
-    fn check(&self, version: &Version) -> Result<(), EngineError> {
-        let mut problems = version.draft().problems(Timestamp::MIN);
-        if !(1..=ID_MAX).contains(&version.version) {
-            problems.push(Problem::new("version", format!("must be between 1 and {ID_MAX}")));
-        }
-        if version.tier == crate::memory::Tier::Daily && version.expires_at.is_none() {
-            problems.push(Problem::new("expires_at", "must be there when tier is daily"));
-        }
-        if version.superseded_by == Some(version.id) {
-            problems.push(Problem::new("superseded_by", "must not be the memory itself"));
-        }
-        self.accept(problems)
     }
 
     fn accept(&self, problems: Vec<Problem>) -> Result<(), EngineError> {

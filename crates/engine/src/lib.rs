@@ -13,6 +13,7 @@ mod index;
 mod memory;
 mod query;
 mod read;
+mod salvage;
 mod schema;
 mod search;
 mod snapshot;
@@ -37,6 +38,7 @@ pub use query::{
     Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking,
     SearchAnswer, SearchQuery, Signal, Stats, WorkspaceSummary, telling_words,
 };
+pub use salvage::{Salvaged, salvage};
 pub use schema::{SCHEMA_VERSION, sqlite_version};
 pub use snapshot::{FileFacts, TableRows, examine, prove};
 pub use store::{

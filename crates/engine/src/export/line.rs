@@ -4,10 +4,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::error::Problem;
 use crate::memory::{EmbeddingState, Memory, MemoryId, NewMemory, RevisionChange, Tier};
 
 /// Version of the lines; a field more is a version more, so that none is ever ignored.
 pub(crate) const FORMAT: u32 = 1;
+
+/// Highest id and version of a line: beyond it JSON readers of other languages lose digits, and later ids need room.
+pub(crate) const ID_MAX: MemoryId = (1 << 53) - 1;
 
 /// One line. The header comes first, then the workspaces, then each memory followed by its earlier versions, and the
 /// totals last: a file that was cut off has none.
@@ -154,9 +158,23 @@ impl Version {
         }
     }
 
-    /// The part a caller could have given, to check it by the same rules. An expiry is not compared with the present:
-    /// earlier versions may have expired long ago.
-    pub(crate) fn draft(&self) -> NewMemory {
+    /// Every rule it breaks: those of what a caller gives, and those a store keeps by itself. An expiry is not compared
+    /// with the present: earlier versions may have expired long ago.
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let mut problems = self.draft().problems(Timestamp::MIN);
+        if !(1..=ID_MAX).contains(&self.version) {
+            problems.push(Problem::new("version", format!("must be between 1 and {ID_MAX}")));
+        }
+        if self.tier == Tier::Daily && self.expires_at.is_none() {
+            problems.push(Problem::new("expires_at", "must be there when tier is daily"));
+        }
+        if self.superseded_by == Some(self.id) {
+            problems.push(Problem::new("superseded_by", "must not be the memory itself"));
+        }
+        problems
+    }
+
+    fn draft(&self) -> NewMemory {
         NewMemory {
             content: self.content.clone(),
             kind: Some(self.kind.clone()),
