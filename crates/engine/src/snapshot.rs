@@ -53,6 +53,13 @@ impl FileFacts {
 /// # Errors
 /// `Disk`, `Damaged`.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), EngineError> {
+    copy_pages(from, to).inspect_err(|_| {
+        // Part of a copy only takes room that is scarce.
+        let _ = std::fs::remove_file(to);
+    })
+}
+
+fn copy_pages(from: &Path, to: &Path) -> Result<(), EngineError> {
     let source = connection::open_reader(from)?;
     let mut target = Connection::open_with_flags(
         to,

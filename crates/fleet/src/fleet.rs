@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::holdings::Holdings;
 use crate::maintenance::blocking;
 use crate::slot::Slot;
+use crate::swap::Files;
 use crate::volume::Volume;
 use crate::{
     FleetError, Lease, Maintenance, Quarantine, Replaced, capacity, layout, maintenance, quarantine,
@@ -129,10 +130,14 @@ impl Fleet {
         Maintenance::begin(slot, self.store_options(), Arc::clone(&self.clock)).await
     }
 
-    /// Something that differs from what it was whenever the tenant's file may have changed. Costs two looks at the
-    /// folder, and opens nothing.
+    /// Something that differs from what it was whenever the tenant's file may have changed; begins with `-` when there
+    /// is no file. Costs three looks at the folder, and opens no database.
     pub fn change_stamp(&self, tenant: &TenantId) -> String {
         let database = layout::database(&self.root, tenant);
+        if let Some(kept) = Files::of(&database).on_its_way() {
+            // The tenant has a file, even if it stands elsewhere until somebody opens it.
+            return format!("unfinished {kept}");
+        }
         let mut wal = database.clone().into_os_string();
         wal.push("-wal");
         let stamp = |path: &Path| {

@@ -335,6 +335,7 @@ async fn what_an_unfinished_swap_moved_away_is_no_old_backup() {
     fs::write(folder.join("swap.journal"), "engram.db.bak-1000\nsome\n").unwrap();
     fs::create_dir(&away).unwrap();
     fs::rename(folder.join("engram.db"), away.join("engram.db")).unwrap();
+    assert!(!fleet.change_stamp(&tenant).starts_with('-'), "it has a file");
     assert_eq!(fleet.replaced(&tenant).await.unwrap(), []);
     assert_eq!(fleet.remove_replaced(&tenant, i64::MAX).await.unwrap(), 0);
     assert!(fleet.copy_replaced(&tenant, "engram.db.bak-1000", &fleet.scratch().join("x")).await.is_err());
