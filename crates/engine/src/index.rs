@@ -9,7 +9,8 @@ use crate::error::EngineError;
 use crate::memory::MemoryId;
 use crate::vector::{Quantized, dot, split_bytes};
 
-/// Slots of one block of vectors; blocks never move, so growing copies nothing.
+/// Slots of one block of vectors. The first grows with the store, so that a small one takes little; the others are
+/// made whole and never move, so growing copies nothing.
 const SLOTS_PER_BLOCK: usize = 4_096;
 /// No neighbour.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -66,7 +67,7 @@ pub(crate) struct Index {
     tokens_total: u64,
     last_of_session: HashMap<u32, Slot>,
     scales: Vec<f32>,
-    blocks: Vec<Box<[i8]>>,
+    blocks: Vec<Vec<i8>>,
     /// Actors by each folded word of their names.
     actors: HashMap<String, Vec<u32>>,
 }
@@ -278,10 +279,22 @@ impl Index {
         self.live.push(true);
         self.live_count += 1;
         self.scales.push(0.0);
-        if self.dimensions > 0 && self.scales.len() > self.blocks.len() * SLOTS_PER_BLOCK {
-            self.blocks.push(vec![0; SLOTS_PER_BLOCK * self.dimensions].into_boxed_slice());
+        if self.dimensions > 0 {
+            self.make_room_for_vector();
         }
         slot
+    }
+
+    fn make_room_for_vector(&mut self) {
+        let whole = SLOTS_PER_BLOCK * self.dimensions;
+        match self.blocks.last_mut() {
+            Some(block) if block.len() < whole => block.resize(block.len() + self.dimensions, 0),
+            last => {
+                let mut block = Vec::with_capacity(if last.is_none() { self.dimensions } else { whole });
+                block.resize(self.dimensions, 0);
+                self.blocks.push(block);
+            }
+        }
     }
 
     fn replace(&mut self, slot: Slot, fact: Fact) {

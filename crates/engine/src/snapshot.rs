@@ -53,6 +53,13 @@ impl FileFacts {
 /// # Errors
 /// `Disk`, `Damaged`.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), EngineError> {
+    copy_pages(from, to).inspect_err(|_| {
+        // Part of a copy only takes room that is scarce.
+        let _ = std::fs::remove_file(to);
+    })
+}
+
+fn copy_pages(from: &Path, to: &Path) -> Result<(), EngineError> {
     let source = connection::open_reader(from)?;
     let mut target = Connection::open_with_flags(
         to,
@@ -138,7 +145,7 @@ pub(crate) fn ids_handed_out(connection: &Connection) -> Result<i64, EngineError
 }
 
 /// Without locks and sidecars: only for files that no connection writes to.
-fn open_unserved(path: &Path) -> Result<Connection, EngineError> {
+pub(crate) fn open_unserved(path: &Path) -> Result<Connection, EngineError> {
     let absolute = std::path::absolute(path).map_err(|error| EngineError::Disk(error.to_string()))?;
     let mut url = String::from("file:");
     for byte in absolute.as_os_str().as_encoded_bytes() {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 use stdx::clock::SharedClock;
@@ -427,11 +428,16 @@ impl Store {
         std::fs::metadata(wal).map_or(0, |file| file.len())
     }
 
+    /// The present, as this store's clock tells it.
+    pub(crate) fn now(&self) -> Result<Timestamp, EngineError> {
+        read::timestamp(self.inner.clock.now_ms())
+    }
+
     fn model_id(&self) -> Option<i64> {
         self.inner.model.read().map(|(id, _)| id)
     }
 
-    fn write<T: Send + 'static>(
+    pub(crate) fn write<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&mut Session<'_>) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {

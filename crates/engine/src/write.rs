@@ -3,6 +3,7 @@
 
 mod analysed;
 mod idempotency;
+mod import;
 mod index_rows;
 mod remove;
 mod tally;
@@ -25,6 +26,7 @@ use tally::{Allowance, Occupied};
 use version::{fresh, patched};
 
 pub(crate) use analysed::{Analysed, analyse};
+pub(crate) use import::Places;
 pub(crate) use index_rows::model_id;
 pub(crate) use tally::{Counts, tally};
 
