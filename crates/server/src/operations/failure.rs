@@ -226,18 +226,19 @@ fn store_code(error: &FleetError) -> ErrorCode {
 
 fn control_code(error: &ControlError) -> ErrorCode {
     match error {
-        ControlError::Conflict { .. } => ErrorCode::Conflict,
+        ControlError::Conflict { .. } | ControlError::NotEmpty { .. } => ErrorCode::Conflict,
         ControlError::LastOwner => ErrorCode::LastOwner,
         ControlError::InviteSpent { .. } => ErrorCode::InviteSpent,
         ControlError::NotFound { what: "tenant", .. } => ErrorCode::TenantNotFound,
         ControlError::NotFound { .. } => ErrorCode::NotFound,
-        ControlError::Invalid(_) => ErrorCode::InvalidRequest,
+        ControlError::Invalid(_) | ControlError::BadExport { .. } => ErrorCode::InvalidRequest,
         ControlError::Unavailable(_) => ErrorCode::Unavailable,
         ControlError::NewerSchema { .. }
         | ControlError::OlderSchema { .. }
         | ControlError::NotOurs { .. }
         | ControlError::WrongEnvironment { .. }
-        | ControlError::UntrustedSqlite { .. } => ErrorCode::Internal,
+        | ControlError::UntrustedSqlite { .. }
+        | ControlError::Io { .. } => ErrorCode::Internal,
     }
 }
 
