@@ -140,6 +140,8 @@ pub(crate) enum Command {
     Restore(commands::restore::RestoreCommand),
     /// Prove backups by restoring them into a sandbox
     RestoreTest(commands::restore_test::RestoreTestCommand),
+    /// Make a lost service again from the vault and the operator's key
+    Rebuild(commands::rebuild::Rebuild),
     /// The key that opens every backup: make one, change it
     OperatorKey(commands::operator_key::OperatorKeyCommand),
     /// Who serves the data folder, where, and how much is in it

@@ -15,6 +15,7 @@ pub(crate) mod member;
 pub(crate) mod memory;
 pub(crate) mod operator_key;
 pub(crate) mod plan;
+pub(crate) mod rebuild;
 pub(crate) mod restore;
 pub(crate) mod restore_test;
 pub(crate) mod serve;

@@ -60,6 +60,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Backup(command) => command.run(shared).await,
             Command::Restore(command) => command.run(shared).await,
             Command::RestoreTest(command) => command.run(shared).await,
+            Command::Rebuild(command) => command.run(shared).await,
             Command::OperatorKey(command) => command.run(shared).await,
             Command::Status(command) => command.run(shared).await,
             Command::Jwks(command) => command.run(shared).await,

@@ -16,7 +16,10 @@ use metering::{Meter, MeterTasks};
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 
-pub use control_plane::{ControlPlane, inspect as inspect_control_plane, migrate as migrate_control_plane};
+pub use control_plane::{
+    ControlPlane, inspect as inspect_control_plane, migrate as migrate_control_plane,
+    open as open_control_plane,
+};
 pub use dev_access::DevAccess;
 pub use lifecycle::{InFlight, Lifecycle};
 pub use start::StartError;

@@ -1,5 +1,6 @@
 //! Background work: each job is a file, the registry is the list.
 
+mod back_up_control_plane;
 mod back_up_tenants;
 mod close_idle_stores;
 mod delete_tenants;
