@@ -312,3 +312,20 @@ fn a_bad_line_is_told_by_its_number() {
         assert_eq!(to.store.tally().unwrap().memories, 0, "{want}");
     }
 }
+
+#[test]
+fn numbers_come_back_to_the_last_digit() {
+    let (from, to) = (bench(), bench());
+    for n in 1..200u64 {
+        // Bits that look like chance, between 0 and 1.
+        let importance =
+            f64::from_bits(0x3FE0_0000_0000_0000 | (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 12)) - 0.25;
+        let importance = importance.clamp(0.0, 1.0);
+        from.add(NewMemory { importance: Some(importance), ..text(format!("{n}")) });
+    }
+    to.import(&from.export(), ImportIds::Keep).unwrap();
+    for id in 1..200 {
+        let (one, other) = (from.store.get(id).unwrap().importance, to.store.get(id).unwrap().importance);
+        assert_eq!(one.to_bits(), other.to_bits(), "{one} came back as {other}");
+    }
+}

@@ -90,7 +90,7 @@ fn a_snapshot_of_300_mb_while_four_writers_write() {
     );
     let alone = writes_during(&store, 10_000_000, || std::thread::sleep(Duration::from_secs(8)));
     println!("no snapshot: {}", percentiles(alone));
-    for round in 0..3u64 {
+    for round in 0..2u64 {
         let mut took = Vec::new();
         let copied = writes_during(&store, 20_000_000 + round * 1_000_000, || {
             for _ in 0..4 {
@@ -102,6 +102,22 @@ fn a_snapshot_of_300_mb_while_four_writers_write() {
             }
         });
         println!("snapshots {took:.2?}: {}", percentiles(copied));
+        let mut took = Vec::new();
+        let at_once = writes_during(&store, 40_000_000 + round * 1_000_000, || {
+            for _ in 0..4 {
+                let to = folder.path().join("copy.db");
+                let began = Instant::now();
+                let source = rusqlite::Connection::open(&path).unwrap();
+                let mut target = rusqlite::Connection::open(&to).unwrap();
+                target.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").unwrap();
+                rusqlite::backup::Backup::new(&source, &mut target).unwrap().step(-1).unwrap();
+                drop(target);
+                std::fs::File::open(&to).unwrap().sync_all().unwrap();
+                took.push(began.elapsed());
+                std::fs::remove_file(to).unwrap();
+            }
+        });
+        println!("in one step {took:.2?}: {}", percentiles(at_once));
         let mut took = Vec::new();
         let vacuumed = writes_during(&store, 30_000_000 + round * 1_000_000, || {
             for _ in 0..2 {
