@@ -85,13 +85,14 @@ fn server_key(folder: &Folder, vault: &str, key: &str) -> std::process::Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn backups_go_to_an_s3_server_and_come_back() {
-    let server = testkit::s3::Server::start().await;
+    let server = testkit::s3::Server::start();
     let folder = Folder::new();
-    let vault = ["--vault", "s3://bucket/engram", "--vault-endpoint", server.endpoint()];
+    let (bucket, endpoint) = (format!("{}/engram", server.bucket("backups")), server.endpoint());
+    let vault = ["--vault", &bucket, "--vault-endpoint", &endpoint];
     let run = |args: &[&str]| {
-        let mut command = folder.command(args.iter().chain(&vault));
-        command.arg("--json").env("AWS_ACCESS_KEY_ID", server.access_key_id());
-        command.env("AWS_SECRET_ACCESS_KEY", server.secret_access_key());
+        let mut command = folder.command(args.iter().copied().chain(vault));
+        command.arg("--json").env("AWS_ACCESS_KEY_ID", testkit::s3::ACCESS_KEY_ID);
+        command.env("AWS_SECRET_ACCESS_KEY", testkit::s3::SECRET_ACCESS_KEY);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
         serde_json::from_slice::<Value>(&output.stdout).unwrap()
