@@ -1,14 +1,13 @@
 //! The ranking on one screen: candidates by words and meaning, their facts, then what they say of each other.
 
-use super::candidates::candidates;
-use super::facts::with_facts;
+use super::candidates::{View, candidates, words_and_meaning};
+use super::facts::Standing;
 use super::feedback::look_alike;
-use super::gather::Scratch;
 use super::neighbours::share_meaning;
-use super::plan::Plan;
+use super::scratch::Scratch;
 use super::session::help_each_other;
 use super::weights::{Signals, Weights};
-use crate::index::{Index, Slot};
+use crate::index::Slot;
 
 /// Candidates ranked for each hit asked for; the filter may refuse some.
 const RANKED_PER_HIT: usize = 20;
@@ -30,29 +29,22 @@ impl Ranked {
     }
 }
 
-/// The best candidates, best first. `allowed` restricts them by slot.
-pub(super) fn rank(
-    index: &Index,
-    plan: &Plan,
-    scratch: &Scratch,
-    allowed: Option<&[bool]>,
-    now_ms: i64,
-    limit: usize,
-) -> Vec<Ranked> {
+/// The best candidates, best first.
+pub(super) fn rank(view: View<'_>, scratch: &mut Scratch, limit: usize) -> Vec<Ranked> {
+    let View { index, plan, now_ms, .. } = view;
     let weights = Weights::of(plan.ranking);
     let keep = limit.saturating_mul(RANKED_PER_HIT).max(RANKED_MIN);
-    let admits =
-        |slot: Slot| index.is_live(slot, now_ms) && allowed.is_none_or(|allowed| allowed[slot as usize]);
-    let mut ranked = candidates(plan, scratch, keep, limit, admits);
-    for candidate in &mut ranked {
-        candidate.signals = with_facts(candidate.signals, index.fact(candidate.slot), plan, now_ms);
-        candidate.raw = candidate.signals.sum(weights);
-    }
-    if ranked.len() > keep {
-        ranked.select_nth_unstable_by(keep, Ranked::best_first);
-        ranked.truncate(keep);
-    }
-    share_meaning(index, &scratch.cosines, &mut ranked, weights);
+    let slots = candidates(view, scratch, keep, limit);
+    let Scratch { words, cosines } = scratch;
+    let mut cosine = |slot| cosines.of(index, plan.vector.as_ref(), slot);
+    let mut standing = Standing::of(plan);
+    let judged = slots.into_iter().map(|slot| {
+        let signals = words_and_meaning(view, words, slot, cosine(slot));
+        let signals = standing.signals(signals, index.traits(slot), index.at_ms(slot), now_ms);
+        Ranked { slot, raw: signals.sum(weights), signals }
+    });
+    let mut ranked: Vec<Ranked> = judged.collect();
+    share_meaning(index, cosine, &mut ranked, weights);
     look_alike(index, &mut ranked, weights);
     help_each_other(index, &mut ranked, weights);
     ranked.sort_unstable_by(Ranked::best_first);

@@ -18,15 +18,15 @@ pub(super) fn help_each_other(index: &Index, ranked: &mut [Ranked], weights: &We
         return;
     }
     ranked.sort_unstable_by_key(|candidate| {
-        let fact = index.fact(candidate.slot);
-        (fact.session, fact.position, candidate.slot)
+        let place = index.place(candidate.slot);
+        (place.session, place.position, candidate.slot)
     });
     let ordinary = ranked.iter().map(|candidate| candidate.raw).sum::<f32>() / ranked.len() as f32;
     let told: Vec<Told> = ranked
         .iter()
         .map(|candidate| {
-            let fact = index.fact(candidate.slot);
-            Told { session: fact.session, position: fact.position, beyond: candidate.raw - ordinary }
+            let place = index.place(candidate.slot);
+            Told { session: place.session, position: place.position, beyond: candidate.raw - ordinary }
         })
         .collect();
     for (candidate, help) in ranked.iter_mut().zip(help(&told)) {
