@@ -2,7 +2,7 @@
 //! with the best sums of what can be told without their sessions.
 
 use super::facts::Standing;
-use super::length::breadth_share;
+use super::length::{BREADTH_SHARE_MAX, breadth_share};
 use super::meaning::{estimates, nearest, reached_by};
 use super::plan::Plan;
 use super::scratch::{Scratch, Words};
@@ -16,7 +16,7 @@ const COSINE_MIN: f32 = 0.1;
 /// Up to this many vectors are compared exactly; more are estimated first, and the likeliest compared.
 const COMPARED_EXACTLY_MAX: usize = 2_000;
 /// Estimated candidates for each one kept: an estimated cosine is off by 0.1 either way.
-const ESTIMATED_PER_KEPT: usize = 4;
+const ESTIMATED_PER_KEPT: usize = 2;
 
 /// What a search looks at.
 #[derive(Clone, Copy)]
@@ -50,12 +50,12 @@ fn compared(
     wanted: usize,
 ) -> Vec<Slot> {
     let Scratch { words, cosines } = scratch;
-    let mut cosine = |slot| cosines.of(view.index, view.plan.vector.as_ref(), slot);
-    let slots: Vec<Slot> = slots.filter(|slot| view.index.is_live(*slot, view.now_ms)).collect();
-    let threshold = reached_by(slots.iter().map(|slot| cosine(*slot)), wanted).max(COSINE_MIN);
+    let live = slots.filter(|slot| view.index.is_live(*slot, view.now_ms));
+    let compared: Vec<(Slot, f32)> =
+        live.map(|slot| (slot, cosines.of(view.index, view.plan.vector.as_ref(), slot))).collect();
+    let threshold = reached_by(compared.iter().map(|(_, cosine)| *cosine), wanted).max(COSINE_MIN);
     let mut sums = Sums::new(view, words, keep);
-    for slot in slots {
-        let cosine = cosine(slot);
+    for (slot, cosine) in compared {
         if cosine >= threshold || words.is_touched(slot) {
             sums.add(slot, cosine);
         }
@@ -126,6 +126,8 @@ struct Sums<'a> {
     weights: &'static Weights,
     standing: Standing<'a>,
     mean_tokens: f32,
+    /// The most that facts add.
+    facts_most: f32,
     keep: usize,
     /// Sum and slot of the worst that is kept, once `keep` were found.
     worst: (f32, Slot),
@@ -134,11 +136,14 @@ struct Sums<'a> {
 
 impl<'a> Sums<'a> {
     fn new(view: View<'a>, words: &'a Words, keep: usize) -> Self {
+        let weights = Weights::of(view.plan.ranking);
+        let standing = Standing::of(view.plan);
         Self {
             view,
             words,
-            weights: Weights::of(view.plan.ranking),
-            standing: Standing::of(view.plan),
+            weights,
+            facts_most: standing.most(weights),
+            standing,
             mean_tokens: view.index.mean_tokens(),
             keep,
             worst: (f32::NEG_INFINITY, 0),
@@ -146,13 +151,22 @@ impl<'a> Sums<'a> {
         }
     }
 
+    #[inline]
     fn add(&mut self, slot: Slot, cosine: f32) {
-        let (worth, traits) = (self.words.worth(slot), self.view.index.traits(slot));
+        let (worth, weights) = (self.words.worth(slot), self.weights);
+        let (keywords, beside) =
+            (worth.keywords * weights.keywords, worth.related * weights.related + cosine * weights.meaning);
+        // Most are out of reach by this alone, and their facts need not be fetched.
+        if keywords * BREADTH_SHARE_MAX + beside + self.facts_most >= self.worst.0 {
+            self.add_with_facts(slot, keywords, beside);
+        }
+    }
+
+    fn add_with_facts(&mut self, slot: Slot, keywords: f32, beside: f32) {
+        let traits = self.view.index.traits(slot);
         let share = breadth_share(self.view.plan.ranking, traits.tokens, self.mean_tokens);
-        let sum = worth.keywords * share * self.weights.keywords
-            + worth.related * self.weights.related
-            + cosine * self.weights.meaning
-            + self.standing.sum(self.weights, traits, || self.view.index.at_ms(slot));
+        let facts = self.standing.sum(self.weights, traits, || self.view.index.at_ms(slot));
+        let sum = keywords * share + beside + facts;
         if sum > self.worst.0 || (sum == self.worst.0 && slot > self.worst.1) {
             self.found.push((sum, slot));
             if self.found.len() >= self.keep * 2 {

@@ -46,6 +46,15 @@ impl<'a> Standing<'a> {
             + (traits.importance - 0.5) * weights.importance
     }
 
+    /// The most that [`sum`](Self::sum) gives.
+    pub(super) fn most(&self, weights: &Weights) -> f32 {
+        let if_asked = |asked: bool, weight: f32| if asked { weight } else { 0.0 };
+        STATED_MAX * weights.stated
+            + if_asked(!self.actors.is_empty(), weights.actor)
+            + if_asked(!self.dates.is_empty(), weights.date)
+            + 0.5 * weights.importance
+    }
+
     fn speaks_of(&mut self, at_ms: i64) -> bool {
         let dates = self.dates;
         let day = || dates.iter().any(|cue| cue.matches(at_ms));
@@ -98,6 +107,7 @@ mod tests {
             let sum = standing.sum(weights, &traits, || at_ms);
             let signals = standing.signals(Signals::default(), &traits, at_ms, i64::MAX);
             assert!((sum - signals.sum(weights)).abs() < 1e-5, "{actor} {at_ms}");
+            assert!(sum <= standing.most(weights));
         }
     }
 }

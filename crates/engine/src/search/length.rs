@@ -17,6 +17,9 @@ fn breadth(tokens: u32) -> f32 {
     1.0 - B + B * (tokens as f32 / LONG_TOKENS).max(1.0)
 }
 
+/// The most that [`breadth_share`] gives: the baseline's, to a memory of hardly a word.
+pub(super) const BREADTH_SHARE_MAX: f32 = (K1 + 1.0) / (1.0 + K1 * (1.0 - B_BASELINE));
+
 /// What BM25 leaves of a hit in a memory of `tokens` words, for a term that counts once (its `tf` is 1).
 pub(super) fn breadth_share(ranking: Ranking, tokens: u32, mean_tokens: f32) -> f32 {
     let length = match ranking {
@@ -45,6 +48,7 @@ mod tests {
         assert_eq!(clarity(160), 0.5);
         let share = |tokens| breadth_share(Ranking::Hybrid, tokens, 9.0);
         assert_eq!((share(1), share(80)), (1.0, 1.0));
+        assert!(breadth_share(Ranking::Bm25, 0, 9.0) <= BREADTH_SHARE_MAX);
         assert!(share(81) < 1.0 && share(1_600) < share(160));
     }
 }

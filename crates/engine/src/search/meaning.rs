@@ -26,7 +26,7 @@ impl Cosines {
         }
     }
 
-    /// Cosine of the slot's vector with the query's; 0 without either, and where they are opposed.
+    /// Cosine of the slot's vector with the query's, never negative; 0 without either.
     pub(super) fn of(&mut self, index: &Index, vector: Option<&Quantized>, slot: Slot) -> f32 {
         let Some(vector) = vector else { return 0.0 };
         let known = &mut self.by_slot[slot as usize];

@@ -47,6 +47,32 @@ pub(super) fn rank(view: View<'_>, scratch: &mut Scratch, limit: usize) -> Vec<R
     share_meaning(index, cosine, &mut ranked, weights);
     look_alike(index, &mut ranked, weights);
     help_each_other(index, &mut ranked, weights);
-    ranked.sort_unstable_by(Ranked::best_first);
-    ranked
+    best_first(&ranked)
+}
+
+/// Sorts by numbers in the order of the scores: a candidate is large, and moved once.
+fn best_first(ranked: &[Ranked]) -> Vec<Ranked> {
+    let key = |at: usize| {
+        let Ranked { slot, raw, .. } = &ranked[at];
+        // Positive floats are in the order of their bits, negative ones in the reverse order.
+        let bits = raw.to_bits();
+        let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        (u64::from(!ordered) << 32 | u64::from(!slot), at)
+    };
+    let mut order: Vec<(u64, usize)> = (0..ranked.len()).map(key).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| ranked[at]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first_and_the_newer_of_equals() {
+        let scores = [(1, 0.5), (2, -3.0), (3, 7.0), (4, 0.5), (5, 0.0), (6, -0.25), (7, 7.5)];
+        let ranked = scores.map(|(slot, raw)| Ranked { slot, raw, signals: Signals::default() });
+        let slots: Vec<Slot> = best_first(&ranked).iter().map(|ranked| ranked.slot).collect();
+        assert_eq!(slots, [7, 3, 4, 1, 5, 6, 2]);
+    }
 }
