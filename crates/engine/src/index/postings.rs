@@ -151,7 +151,11 @@ mod tests {
 
     fn slots(postings: &Postings, term: &str) -> Vec<Slot> {
         let mut slots = Vec::new();
-        postings.read(term, &mut slots, |from_file| Ok(from_file.extend([7, 9]))).unwrap();
+        let from_file = |slots: &mut Vec<Slot>| {
+            slots.extend([7, 9]);
+            Ok(())
+        };
+        postings.read(term, &mut slots, from_file).unwrap();
         slots
     }
 
