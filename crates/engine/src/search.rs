@@ -7,10 +7,12 @@ mod feedback;
 mod fill;
 mod gather;
 mod length;
+mod meaning;
 mod neighbours;
 mod plan;
 mod rank;
 mod score;
+mod scratch;
 mod session;
 mod weights;
 
@@ -22,7 +24,8 @@ use crate::error::EngineError;
 use crate::index::Index;
 use crate::query::{Completeness, SearchAnswer, SearchQuery};
 
-pub(crate) use gather::Scratch;
+use candidates::View;
+pub(crate) use scratch::Scratch;
 
 /// Answers `query` from one snapshot of the file and the index beside it.
 pub(crate) fn search(
@@ -38,16 +41,17 @@ pub(crate) fn search(
         return Ok(SearchAnswer::default());
     }
     let snapshot = connection.unchecked_transaction()?;
-    let gathered = gather::gather(&snapshot, index, &plan, until, scratch)?;
+    scratch.fit(index.slots());
+    let gathered = gather::gather(&snapshot, index, &plan, until, &mut scratch.words)?;
     let scale = score::Scale::of(&plan, gathered.words);
-    let mut allowed = fill::allowed_if_few(&snapshot, index, query)?;
-    let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
-    let mut hits = fill::fill(&snapshot, index, query, &plan, (&ranked, scale), allowed.is_some(), now_ms)?;
-    if hits.len() < query.limit && fill::is_filtered(query) && allowed.is_none() {
+    let few = fill::allowed_if_few(&snapshot, index, query)?;
+    let view = View { index, plan: &plan, allowed: few.as_deref(), now_ms };
+    let mut hits = fill::fill(&snapshot, query, view, &rank::rank(view, scratch, query.limit), scale)?;
+    if hits.len() < query.limit && fill::is_filtered(query) && few.is_none() {
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
-        allowed = Some(fill::allowed(&snapshot, index, query)?);
-        let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
-        hits = fill::fill(&snapshot, index, query, &plan, (&ranked, scale), true, now_ms)?;
+        let allowed = fill::allowed(&snapshot, index, query)?;
+        let view = View { allowed: Some(&allowed), ..view };
+        hits = fill::fill(&snapshot, query, view, &rank::rank(view, scratch, query.limit), scale)?;
     }
     scratch.clear();
     Ok(SearchAnswer { hits, corrections: gathered.corrections, completeness: gathered.completeness })

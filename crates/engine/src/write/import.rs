@@ -104,9 +104,9 @@ impl Session<'_> {
             self.count_workspace(workspace_id)?;
         }
         self.insert_as_kept(&memory, change, workspace_id)?;
-        self.put_terms(memory.id, analysed)?;
         let place = self.import_place(workspace_id, &memory, kept.position, analysed.tokens, progress)?;
         self.put_fact(&memory, analysed, place)?;
+        self.put_terms(memory.id, analysed, String::new())?;
         progress.done.memories += 1;
         Ok(())
     }
