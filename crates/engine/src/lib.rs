@@ -8,6 +8,7 @@ mod cues;
 mod error;
 mod filter;
 mod index;
+mod integrity;
 mod memory;
 mod query;
 mod read;
@@ -30,7 +31,7 @@ pub use memory::{
 };
 pub use query::{
     Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking,
-    SearchAnswer, SearchQuery, Signal, Stats, WorkspaceSummary, telling_words,
+    SearchAnswer, SearchQuery, Signal, StageTimes, Stats, WorkspaceSummary, telling_words,
 };
 pub use schema::{SCHEMA_VERSION, sqlite_version};
 pub use store::{

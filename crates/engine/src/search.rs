@@ -14,13 +14,13 @@ mod score;
 mod session;
 mod weights;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use crate::error::EngineError;
 use crate::index::Index;
-use crate::query::{Completeness, SearchAnswer, SearchQuery};
+use crate::query::{Completeness, SearchAnswer, SearchQuery, StageTimes};
 
 pub(crate) use gather::Scratch;
 
@@ -33,15 +33,18 @@ pub(crate) fn search(
     scratch: &mut Scratch,
 ) -> Result<SearchAnswer, EngineError> {
     let until = query.deadline.map(|deadline| Instant::now() + deadline);
+    let mut watch = Stopwatch::start();
     let plan = plan::Plan::of(query, index, now_ms);
     if plan.is_empty() || query.limit == 0 {
         return Ok(SearchAnswer::default());
     }
     let snapshot = connection.unchecked_transaction()?;
     let gathered = gather::gather(&snapshot, index, &plan, until, scratch)?;
+    let gather = watch.lap();
     let scale = score::Scale::of(&plan, gathered.words);
     let mut allowed = fill::allowed_if_few(&snapshot, index, query)?;
     let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
+    let rank = watch.lap();
     let mut hits = fill::fill(&snapshot, index, query, &plan, (&ranked, scale), allowed.is_some(), now_ms)?;
     if hits.len() < query.limit && fill::is_filtered(query) && allowed.is_none() {
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
@@ -50,7 +53,24 @@ pub(crate) fn search(
         hits = fill::fill(&snapshot, index, query, &plan, (&ranked, scale), true, now_ms)?;
     }
     scratch.clear();
-    Ok(SearchAnswer { hits, corrections: gathered.corrections, completeness: gathered.completeness })
+    let stages = StageTimes { gather, rank, fill: watch.lap() };
+    let (corrections, completeness) = (gathered.corrections, gathered.completeness);
+    Ok(SearchAnswer { hits, corrections, completeness, stages })
+}
+
+/// Time between two looks.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since the last look.
+    fn lap(&mut self) -> Duration {
+        let last = std::mem::replace(&mut self.0, Instant::now());
+        self.0.duration_since(last)
+    }
 }
 
 /// Whether a stage may still start.

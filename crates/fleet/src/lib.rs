@@ -15,3 +15,4 @@ pub use error::FleetError;
 pub use fleet::{Fleet, FleetOptions};
 pub use holdings::Holdings;
 pub use lease::Lease;
+pub use volume::VolumeSpace;

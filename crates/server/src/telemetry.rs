@@ -2,6 +2,10 @@
 
 mod log;
 mod metrics;
+mod request_notes;
 
 pub use log::start_logging;
 pub use metrics::{Kind, METRICS, Metric, Telemetry};
+
+pub(crate) use metrics::start_routes_at_zero;
+pub(crate) use request_notes::{RequestNotes, note_error, note_provider_time};

@@ -70,6 +70,7 @@ impl StartError {
 
 pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>, StartError> {
     let telemetry = Telemetry::install();
+    metrics::gauge!("engram_start_timestamp_seconds").set(clock.now().as_millisecond() as f64 / 1e3);
     let data_dir = config.service.data_dir.clone();
     make_private(&data_dir)?;
     make_private(&data_dir.join("control"))?;

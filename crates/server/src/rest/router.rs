@@ -19,10 +19,12 @@ use super::{
 use crate::app::App;
 use crate::edge::{self, Arrival};
 use crate::operations::Failure;
+use crate::telemetry;
 
 /// Every route of every door, behind the edge.
 pub fn router(app: &Arc<App>) -> Router {
     let (routes, _) = described().split_for_parts();
+    telemetry::start_routes_at_zero(routes_and_methods());
     let mut routes = routes.with_state(Arc::clone(app));
     if app.config.telemetry.metrics_listen.is_none() {
         routes = routes.merge(metrics_router(app));
@@ -37,6 +39,24 @@ pub fn router(app: &Arc<App>) -> Router {
         .layer(edge::cors(&app.config))
         .layer(from_fn_with_state(Arc::clone(app), edge::arrive))
 }
+
+/// Every route that does a tenant's or an operator's work, with its methods.
+fn routes_and_methods() -> Vec<(&'static str, &'static str)> {
+    let paths = openapi::document()["paths"].as_object();
+    let mut all: Vec<_> = paths
+        .into_iter()
+        .flatten()
+        .flat_map(|(path, deeds)| {
+            METHODS.iter().filter(|(key, _)| !deeds[*key].is_null()).map(move |m| (path.as_str(), m.1))
+        })
+        .collect();
+    all.push(("/v1/mcp", "POST"));
+    all
+}
+
+/// Methods as the document and the metrics spell them.
+const METHODS: [(&str, &str); 5] =
+    [("get", "GET"), ("post", "POST"), ("patch", "PATCH"), ("put", "PUT"), ("delete", "DELETE")];
 
 /// `/metrics` alone, for an address of its own.
 pub fn metrics_router(app: &Arc<App>) -> Router {

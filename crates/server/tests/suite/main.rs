@@ -12,6 +12,7 @@ mod isolation;
 mod issuer;
 mod jwks;
 mod members;
+mod metrics;
 mod people;
 mod plans;
 mod protected_resource;
