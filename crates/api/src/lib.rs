@@ -1,9 +1,11 @@
 //! Wire shapes and the table of error codes. No logic: what a caller sends and gets, word for word.
 
 mod audit_log;
+mod checks;
 mod error_code;
 mod jwks;
 mod keys;
+mod load;
 mod members;
 mod memories;
 mod plans;
@@ -13,9 +15,11 @@ mod tenants;
 mod usage;
 
 pub use audit_log::{AuditLog, AuditRecord};
+pub use checks::{Check, Checks};
 pub use error_code::{ErrorBody, ErrorCode, ErrorDetail};
 pub use jwks::JwksStatus;
 pub use keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, RotateApiKey};
+pub use load::{ChangeLoad, Load, RouteTime, ShedClasses, TenantCap};
 pub use members::{
     AcceptInvite, AddMember, CreateInvite, CreatedInvite, Invite, InviteList, Member, MemberList,
     UpdateMember,

@@ -28,7 +28,7 @@ use stdx::clock::SharedClock;
 use tenancy::Environment;
 
 pub use api_keys::{ApiKey, KeyOwner, NewApiKey, StoredApiKey};
-pub use audit::{Actor, AuditQuery, AuditRecord};
+pub use audit::{Actor, AuditQuery, AuditRecord, Deed};
 pub use changes::{Change, Changes};
 pub use deletions::Deletion;
 pub use error::ControlError;

@@ -10,11 +10,12 @@ mod search;
 mod values;
 
 pub use administration::{
-    AdjustmentInput, AuditLogQuery, InviteInput, KeyInput, MemberInput, OwnUsageQuery, PlanInput, PlanTarget,
-    ReportFormat, TenantChange, TenantInput, TenantQuery, UsageEventsInput, UsagePeriod, UsageQuery,
-    accept_invite, add_member, adjust_usage, create_api_key, create_invite, create_tenant, list_tenants,
-    list_usage_events, of_tenant, reconcile_usage, report_usage, rotate_api_key, set_plan, show_audit_log,
-    show_usage, slug, tenants_cursor, update_member, update_tenant, usage_cursor,
+    AdjustmentInput, AuditLogQuery, InviteInput, KeyInput, LoadChange, MemberInput, OwnUsageQuery, PlanInput,
+    PlanTarget, ReportFormat, Shedding, TenantChange, TenantInput, TenantQuery, UsageEventsInput,
+    UsagePeriod, UsageQuery, accept_invite, add_member, adjust_usage, change_load, checks_of, create_api_key,
+    create_invite, create_tenant, list_tenants, list_usage_events, of_tenant, reconcile_usage, report_usage,
+    rotate_api_key, set_plan, show_audit_log, show_usage, slug, tenants_cursor, update_member, update_tenant,
+    usage_cursor,
 };
 pub use fields::{Fields, Form, Problems};
 pub use memories::{

@@ -3,10 +3,12 @@
 mod api_keys;
 mod audit_log;
 mod call;
+mod checks;
 mod csv_answer;
 mod docs_page;
 mod invites;
 mod jwks;
+mod load;
 mod members;
 mod memories;
 mod openapi;

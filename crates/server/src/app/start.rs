@@ -17,7 +17,7 @@ use super::gateway_options::gateway_options;
 use super::{App, Background, DevAccess, Lifecycle, control_plane};
 use crate::config::{Config, UsageRecording};
 use crate::jobs::{Deletions, ReconciledUsage};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{RouteTimes, Telemetry};
 use crate::vectors::Vectors;
 
 /// Why the service does not start; each is one line that says what to do.
@@ -125,6 +125,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         fleet,
         vectors,
         telemetry,
+        route_times: RouteTimes::default(),
         lifecycle,
         deletions: Deletions::default(),
         reconciled_usage: ReconciledUsage::default(),

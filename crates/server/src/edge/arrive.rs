@@ -11,6 +11,7 @@ use axum::response::Response;
 use gateway::Peer;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use tenancy::{Environment, RequestId};
+use tracing::Instrument;
 
 use super::answer::no_rate_limit;
 use super::client::{Client, Transport};
@@ -62,7 +63,9 @@ async fn answer_and_tell(
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
 
     let notes = Arc::<RequestNotes>::default();
-    let mut response = Arc::clone(&notes).scope(next.run(request)).await;
+    // Whatever is logged on the way carries the id too; made at a level that no filter leaves out.
+    let span = tracing::error_span!("at_work", request_id = %arrival.request);
+    let mut response = Arc::clone(&notes).scope(next.run(request)).instrument(span).await;
     let took = Took { all: started.elapsed(), provider: notes.provider_time() };
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&arrival.request.to_string()) {
@@ -84,6 +87,7 @@ async fn answer_and_tell(
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     measure(&method, route, response.status(), took.own());
+    app.route_times.record(app.clock.now_ms(), route, took.own());
     let caller = notes.caller();
     tracing::info!(
         request_id = %arrival.request,

@@ -5,9 +5,11 @@
 mod api_keys;
 mod audit_log;
 mod authority;
+mod checks;
 mod deletions;
 mod invites;
 mod jwks;
+mod load;
 mod members;
 mod plans;
 mod tenants;
@@ -24,9 +26,11 @@ use crate::app::App;
 pub use api_keys::{create_api_key, create_operator_key, list_api_keys, revoke_api_key, rotate_api_key};
 pub use audit_log::show_audit_log;
 pub use authority::{Caller, Person};
+pub use checks::{repair, run_checks};
 pub use deletions::{delete_tenant, show_deletion};
 pub use invites::{accept_invite, create_invite, list_invites, revoke_invite};
 pub use jwks::{refresh_jwks, show_jwks};
+pub use load::{change_load, show_load};
 pub use members::{add_member, list_members, remove_member, update_member};
 pub use plans::{list_plans, set_plan};
 pub use tenants::{create_tenant, list_tenants, show_tenant, update_tenant};
@@ -41,6 +45,8 @@ pub enum Reach<'a> {
     /// An operator who names no tenant: all of them, and what belongs to none.
     Everything(&'a OperatorPass),
 }
+
+pub(crate) use load::shown as tenant_shown;
 
 async fn tenant_named(app: &App, slug: &Slug) -> Result<Tenant, Failure> {
     app.control.tenant_by_slug(slug).await?.ok_or_else(unknown_tenant)

@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    api_keys, audit_log, docs_page, invites, jwks, members, memories, openapi, plans, protected_resource,
-    search, service, stats, tenants, usage, workspaces,
+    api_keys, audit_log, checks, docs_page, invites, jwks, load, members, memories, openapi, plans,
+    protected_resource, search, service, stats, tenants, usage, workspaces,
 };
 use crate::app::App;
 use crate::edge::{self, Arrival};
@@ -102,6 +102,9 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(audit_log::show_audit_log))
         .routes(routes!(jwks::show_jwks))
         .routes(routes!(jwks::refresh_jwks))
+        .routes(routes!(load::show_load, load::change_load))
+        .routes(routes!(checks::run_checks))
+        .routes(routes!(checks::repair))
         // the service itself
         .routes(routes!(service::health))
         .routes(routes!(service::ready))

@@ -110,9 +110,6 @@ pub const METRICS: &[Metric] = &[
         Kind::Gauge,
         "Part of the tenants whose backup was restored in a test in the last 90 days",
     ),
-    metric("engram_shed_total", Kind::Counter, "Requests refused because an operator sheds their class"),
-    metric("engram_shed_classes", Kind::Gauge, "Whether an operator sheds a class of requests, by class"),
-    metric("engram_check_status", Kind::Gauge, "Checks of the playbook: 0 ok, 1 warn, 2 fail, by check"),
     metric("engram_build_info", Kind::Gauge, "1, with the version as a label"),
     metric("engram_start_timestamp_seconds", Kind::Gauge, "When the process started"),
     metric("engram_job_failures_total", Kind::Counter, "Runs of background jobs that failed, by job"),
@@ -124,7 +121,6 @@ const LABELLED: &[(&str, &str, &[&str])] = &[
     ("engram_backups_total", "result", &["ok", "failed"]),
     ("engram_restores_total", "result", &["ok", "failed"]),
     ("engram_restore_tests_total", "result", &["passed", "failed"]),
-    ("engram_shed_total", "class", &["read", "write", "search"]),
 ];
 /// Statuses that alerts count; a route's counters of them start at zero, or the first failure would be no increase.
 const STATUSES_FROM_THE_START: &[&str] = &["200", "500", "503"];
@@ -171,6 +167,12 @@ impl Telemetry {
     /// The text a scraper reads.
     pub fn render(&self) -> String {
         self.handle.render()
+    }
+
+    /// The value of a metric without labels, as a scraper would read it now.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        let text = self.render();
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// Keeps histograms bounded; runs for ever.

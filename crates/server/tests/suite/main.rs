@@ -4,6 +4,8 @@
 mod api_keys;
 mod audit_log;
 mod bad_input;
+mod checks;
+mod dashboards;
 mod edge;
 mod embedding;
 mod house;
@@ -11,6 +13,7 @@ mod invites;
 mod isolation;
 mod issuer;
 mod jwks;
+mod load;
 mod members;
 mod metrics;
 mod people;
