@@ -9,8 +9,9 @@ const PROBLEMS_MAX: usize = 20;
 
 /// What is wrong with the file, in the words of SQLite; nothing when it is whole.
 pub(crate) fn problems(connection: &Connection) -> Result<Vec<String>, EngineError> {
-    let mut check = connection.prepare("SELECT integrity_check FROM pragma_integrity_check(?1)")?;
-    let told = check.query_map([PROBLEMS_MAX as i64], |row| row.get::<_, String>(0))?;
+    // As a table-valued function it would take a bound number for the name of a table.
+    let mut check = connection.prepare(&format!("PRAGMA integrity_check({PROBLEMS_MAX})"))?;
+    let told = check.query_map([], |row| row.get::<_, String>(0))?;
     let mut problems = told.collect::<rusqlite::Result<Vec<_>>>()?;
     problems.retain(|problem| problem != "ok");
     let mut check =

@@ -94,7 +94,6 @@ async fn a_store_that_does_not_open_is_named_and_opened_again() {
 }
 
 #[tokio::test]
-#[ignore]
 async fn a_damaged_file_is_found_when_it_is_asked_for() {
     let house = House::new().await;
     for number in 0..200 {
