@@ -1,4 +1,4 @@
-//! Are there tenants whose changes are in no backup yet?
+//! Whether there are tenants whose changes are in no backup yet.
 
 use super::Finding;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! Is our clock believable? Tokens, rates and bills go by it.
+//! Whether our clock can be believed: tokens, rates and bills go by it.
 
 use std::time::UNIX_EPOCH;
 

@@ -1,4 +1,4 @@
-//! Does the control plane answer?
+//! Whether the control plane answers.
 
 use super::Finding;
 use crate::app::App;

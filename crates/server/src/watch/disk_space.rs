@@ -1,4 +1,4 @@
-//! Is there room on the data volume?
+//! Whether there is room on the data volume.
 
 use fleet::VolumeSpace;
 

@@ -1,4 +1,4 @@
-//! Is one tenant's file whole? Reads all of it, so only when somebody asks.
+//! Whether one tenant's file is whole; it is read to the end, so only when somebody asks.
 
 use tenancy::{Slug, TenantId};
 

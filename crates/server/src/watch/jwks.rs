@@ -1,4 +1,4 @@
-//! Are the identity provider's keys reachable and fresh?
+//! Whether the identity provider's keys are reachable and fresh.
 
 use gateway::JwksStatus;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! Are there stores that did not open?
+//! Stores that did not open, and opening them again.
 
 use super::Finding;
 use crate::app::App;

@@ -1,4 +1,4 @@
-//! Do the settings for tokens fit together: issuer, audience, and the address that clients ask tokens for?
+//! Whether the settings for tokens fit together: issuer, audience, and the address that clients ask tokens for.
 
 use gateway::JwtOptions;
 

@@ -1,4 +1,4 @@
-//! Do usage events reach the ledger?
+//! Whether usage events reach the ledger.
 
 use std::time::Duration;
 

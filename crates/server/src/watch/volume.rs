@@ -1,4 +1,4 @@
-//! Is the data folder there, ours alone, and does the volume take a write?
+//! Whether the data folder is there, ours alone, and takes a write.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
