@@ -35,7 +35,7 @@ use stdx::clock::SharedClock;
 use tenancy::Environment;
 
 pub use api_keys::{ApiKey, KeyOwner, NewApiKey, StoredApiKey};
-pub use audit::{Actor, AuditQuery, AuditRecord};
+pub use audit::{Actor, AuditQuery, AuditRecord, Deed};
 pub use backup_keys::{BackupKey, WrappedBackupKey};
 pub use backups::Backup;
 pub use changes::{Change, Changes};

@@ -10,6 +10,7 @@ mod export;
 mod filter;
 mod import;
 mod index;
+mod integrity;
 mod memory;
 mod query;
 mod read;
@@ -36,7 +37,7 @@ pub use memory::{
 };
 pub use query::{
     Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking,
-    SearchAnswer, SearchQuery, Signal, Stats, WorkspaceSummary, telling_words,
+    SearchAnswer, SearchQuery, Signal, StageTimes, Stats, WorkspaceSummary, telling_words,
 };
 pub use salvage::{Salvaged, salvage};
 pub use schema::{SCHEMA_VERSION, sqlite_version};

@@ -16,13 +16,13 @@ mod scratch;
 mod session;
 mod weights;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use crate::error::EngineError;
 use crate::index::Index;
-use crate::query::{Completeness, SearchAnswer, SearchQuery};
+use crate::query::{Completeness, SearchAnswer, SearchQuery, StageTimes};
 
 use candidates::View;
 pub(crate) use scratch::Scratch;
@@ -36,6 +36,7 @@ pub(crate) fn search(
     scratch: &mut Scratch,
 ) -> Result<SearchAnswer, EngineError> {
     let until = query.deadline.map(|deadline| Instant::now() + deadline);
+    let mut watch = Stopwatch::start();
     let plan = plan::Plan::of(query, index, now_ms);
     if plan.is_empty() || query.limit == 0 {
         return Ok(SearchAnswer::default());
@@ -43,10 +44,13 @@ pub(crate) fn search(
     let snapshot = connection.unchecked_transaction()?;
     scratch.fit(index.slots());
     let gathered = gather::gather(&snapshot, index, &plan, until, &mut scratch.words)?;
+    let gather = watch.lap();
     let scale = score::Scale::of(&plan, gathered.words);
     let few = fill::allowed_if_few(&snapshot, index, query)?;
     let view = View { index, plan: &plan, allowed: few.as_deref(), now_ms };
-    let mut hits = fill::fill(&snapshot, query, view, &rank::rank(view, scratch, query.limit), scale)?;
+    let ranked = rank::rank(view, scratch, query.limit);
+    let rank = watch.lap();
+    let mut hits = fill::fill(&snapshot, query, view, &ranked, scale)?;
     if hits.len() < query.limit && fill::is_filtered(query) && few.is_none() {
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
         let allowed = fill::allowed(&snapshot, index, query)?;
@@ -54,7 +58,24 @@ pub(crate) fn search(
         hits = fill::fill(&snapshot, query, view, &rank::rank(view, scratch, query.limit), scale)?;
     }
     scratch.clear();
-    Ok(SearchAnswer { hits, corrections: gathered.corrections, completeness: gathered.completeness })
+    let stages = StageTimes { gather, rank, fill: watch.lap() };
+    let (corrections, completeness) = (gathered.corrections, gathered.completeness);
+    Ok(SearchAnswer { hits, corrections, completeness, stages })
+}
+
+/// Time between two looks.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since the last look.
+    fn lap(&mut self) -> Duration {
+        let last = std::mem::replace(&mut self.0, Instant::now());
+        self.0.duration_since(last)
+    }
 }
 
 /// Whether a stage may still start.

@@ -14,14 +14,13 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use crate::connection;
 use crate::error::EngineError;
+use crate::integrity;
 use crate::schema;
 
 /// Pages that are copied between two syncs: 2 MiB.
 const PAGES_PER_STEP: i32 = 512;
 /// The longest rest after a sync, which is as long as the sync took: half of the disk's time is the writers'.
 const REST_MAX: Duration = Duration::from_millis(5);
-/// Problems of a damaged file that are told; there may be one for each page.
-const PROBLEMS_TOLD_MAX: usize = 5;
 
 /// What is in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,20 +127,7 @@ pub fn examine(path: &Path) -> Result<FileFacts, EngineError> {
 pub fn prove(path: &Path) -> Result<(), EngineError> {
     let connection = open_unserved(path)?;
     schema::recognise(&connection)?;
-    let mut problems = Vec::new();
-    let mut checks = connection.prepare(&format!("PRAGMA integrity_check({PROBLEMS_TOLD_MAX})"))?;
-    for told in checks.query_map([], |row| row.get::<_, String>(0))? {
-        let told = told?;
-        if told != "ok" {
-            problems.push(told);
-        }
-    }
-    let mut references = connection.prepare("PRAGMA foreign_key_check")?;
-    let mut astray = references.query([])?;
-    while let Some(row) = astray.next()?.filter(|_| problems.len() < PROBLEMS_TOLD_MAX) {
-        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-        problems.push(format!("a row of {table} refers to a row of {parent} that is not there"));
-    }
+    let problems = integrity::problems(&connection)?;
     if problems.is_empty() { Ok(()) } else { Err(EngineError::Damaged(problems.join("; "))) }
 }
 

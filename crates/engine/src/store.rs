@@ -13,6 +13,7 @@ use crate::connection;
 use crate::error::{EngineError, Problem};
 use crate::filter::Filter;
 use crate::index::{Index, IndexChange};
+use crate::integrity;
 use crate::memory::{BATCH_ROWS_MAX, Draft, Memory, MemoryId, MemoryPatch, Revision};
 use crate::query::{ListQuery, Page, SearchAnswer, SearchQuery, Stats, WorkspaceSummary};
 use crate::read;
@@ -419,6 +420,20 @@ impl Store {
     /// `DeadlineExceeded`, `Disk`.
     pub fn count_up_to(&self, id: MemoryId) -> Result<u64, EngineError> {
         self.read(|connection| read::count_up_to(connection, id))
+    }
+
+    /// Writes that wait for their commit.
+    pub fn waiting_writes(&self) -> usize {
+        self.inner.writer.waiting()
+    }
+
+    /// What is wrong with the file: pages, indexes, references between tables. Nothing when it is whole. Reads all of
+    /// it, about a second for each gigabyte, while others go on.
+    ///
+    /// # Errors
+    /// `Damaged`, `Disk` when the file cannot even be read so far.
+    pub fn integrity_problems(&self) -> Result<Vec<String>, EngineError> {
+        integrity::problems(&connection::open_reader(&self.inner.path)?)
     }
 
     /// Size of the write-ahead log, in bytes.

@@ -63,6 +63,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Rebuild(command) => command.run(shared).await,
             Command::OperatorKey(command) => command.run(shared).await,
             Command::Status(command) => command.run(shared).await,
+            Command::Doctor(command) => command.run(shared).await,
+            Command::Load(command) => command.run(shared).await,
             Command::Jwks(command) => command.run(shared).await,
             Command::Control(command) => command.run(shared).await,
             Command::Config(command) => command.run(shared),

@@ -18,7 +18,7 @@ use crate::holdings::Holdings;
 use crate::maintenance::blocking;
 use crate::slot::Slot;
 use crate::swap::Files;
-use crate::volume::Volume;
+use crate::volume::{Volume, VolumeSpace};
 use crate::{
     FleetError, Lease, Maintenance, Quarantine, Replaced, capacity, layout, maintenance, quarantine,
 };
@@ -284,6 +284,20 @@ impl Fleet {
         self.slots.lock().values().filter(|slot| slot.is_open()).count()
     }
 
+    /// How much room the volume has, asked now.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`] when it cannot be asked.
+    pub fn volume_space(&self) -> Result<VolumeSpace, FleetError> {
+        self.volume.look().map_err(|error| FleetError::Folder(error.to_string()))
+    }
+
+    /// Tenants whose store did not open when it was last asked for, and why.
+    pub fn failing(&self) -> Vec<(TenantId, FleetError)> {
+        let slots = self.slots.lock();
+        slots.iter().filter_map(|(id, slot)| Some((id.clone(), slot.failure()?))).collect()
+    }
+
     /// Tenants whose store is open now, and a lease on each.
     pub fn open_stores(&self) -> Vec<(TenantId, Lease)> {
         let slots: Vec<_> =
@@ -417,7 +431,9 @@ impl Fleet {
     /// Drops the slots of stores that are closed and that nobody is about to open.
     fn forget_closed(&self) {
         let mut slots = self.slots.lock();
-        slots.retain(|_, slot| slot.is_open() || slot.is_removed() || Arc::strong_count(slot) > 1);
+        slots.retain(|_, slot| {
+            slot.is_open() || slot.is_removed() || slot.failure().is_some() || Arc::strong_count(slot) > 1
+        });
         metrics::gauge!("engram_stores_open")
             .set(slots.values().filter(|slot| slot.is_open()).count() as f64);
     }

@@ -6,6 +6,7 @@ mod close_idle_stores;
 mod delete_tenants;
 mod embed_pending_memories;
 mod finish_erasures;
+mod measure_stores;
 mod prune_usage;
 mod purge_expired_memories;
 mod reconcile_usage;
