@@ -22,8 +22,9 @@ pub use lifecycle::{InFlight, Lifecycle};
 pub use start::StartError;
 
 use crate::config::Config;
+use crate::console::Console;
 use crate::jobs::{Deletions, JobTasks, ReconciledUsage};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{History, Telemetry};
 use crate::vectors::Vectors;
 
 /// The longest a shutdown waits for the usage spool to reach the ledger; the rest is sent at the next start.
@@ -48,6 +49,10 @@ pub struct App {
     pub vectors: Arc<Vectors>,
     /// Metrics.
     pub telemetry: Telemetry,
+    /// What was served in the last hours.
+    pub history: History,
+    /// Who is signed in at the console.
+    pub console: Console,
     /// Whether the service wants traffic, and how much there is.
     pub lifecycle: Lifecycle,
     /// Tenants on their way out.

@@ -4,6 +4,7 @@
 //! has one name everywhere: `limits.in_flight` is a key of the file, `ENGRAM_LIMITS_IN_FLIGHT` and
 //! `--set limits.in_flight=...`. Unknown names are refused, with the nearest known one.
 
+mod console;
 mod control;
 mod cors;
 mod drain;
@@ -25,6 +26,7 @@ mod usage;
 
 use std::collections::BTreeMap;
 
+pub use console::ConsoleSettings;
 pub use control::{ControlPlace, ControlSettings};
 pub use cors::CorsSettings;
 pub use drain::DrainSettings;
@@ -54,6 +56,7 @@ pub const SUBJECTS: &[&[Setting]] = &[
     tls::SETTINGS,
     proxy::SETTINGS,
     cors::SETTINGS,
+    console::SETTINGS,
     limits::SETTINGS,
     drain::SETTINGS,
     embedding::SETTINGS,
@@ -82,6 +85,8 @@ pub struct Config {
     pub proxy: ProxySettings,
     /// Web pages that may use the service.
     pub cors: CorsSettings,
+    /// The pages for people.
+    pub console: ConsoleSettings,
     /// What one request may take, and whether plans are enforced.
     pub limits: RequestLimits,
     /// How the service leaves.
@@ -128,6 +133,7 @@ impl Config {
             tls: TlsSettings::default(),
             proxy: ProxySettings::default(),
             cors: CorsSettings::default(),
+            console: ConsoleSettings::default(),
             limits: RequestLimits::defaults(environment),
             drain: DrainSettings::defaults(environment),
             embedding: EmbeddingSettings::default(),
@@ -146,6 +152,7 @@ impl Config {
             self.jwt.contradictions(),
             self.tls.contradictions(),
             self.cors.contradictions(self.service.environment),
+            self.console.contradictions(&self.jwt),
             self.embedding.to_provider().err().into_iter().collect(),
         ]
         .concat()

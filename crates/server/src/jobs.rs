@@ -7,6 +7,7 @@ mod prune_usage;
 mod purge_expired_memories;
 mod reconcile_usage;
 mod registry;
+mod sample_history;
 
 pub use delete_tenants::Deletions;
 pub use reconcile_usage::ReconciledUsage;

@@ -16,8 +16,9 @@ use tenancy::Environment;
 use super::gateway_options::gateway_options;
 use super::{App, Background, DevAccess, Lifecycle, control_plane};
 use crate::config::{Config, UsageRecording};
+use crate::console::Console;
 use crate::jobs::{Deletions, ReconciledUsage};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{History, Telemetry};
 use crate::vectors::Vectors;
 
 /// Why the service does not start; each is one line that says what to do.
@@ -115,6 +116,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
     };
 
     let lifecycle = Lifecycle::new(config.limits.in_flight);
+    let console = Console::new(&config, &clock);
     let app = Arc::new(App {
         config,
         clock,
@@ -124,6 +126,8 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         fleet,
         vectors,
         telemetry,
+        history: History::default(),
+        console,
         lifecycle,
         deletions: Deletions::default(),
         reconciled_usage: ReconciledUsage::default(),

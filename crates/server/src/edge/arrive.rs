@@ -82,6 +82,7 @@ async fn answer_and_tell(
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     measure(&method, route, response.status(), elapsed);
+    app.history.note(route, response.status().as_u16(), elapsed);
     tracing::info!(
         request = %arrival.request,
         client_request = client_id.as_ref().and_then(|id| id.to_str().ok()),

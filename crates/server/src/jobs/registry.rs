@@ -11,9 +11,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{
     close_idle_stores, delete_tenants, embed_pending_memories, prune_usage, purge_expired_memories,
-    reconcile_usage,
+    reconcile_usage, sample_history,
 };
 use crate::app::App;
+use crate::telemetry::SAMPLE_EVERY;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -23,6 +24,7 @@ pub const JOBS: &[Job] = &[
     every(SECOND.saturating_mul(5), "embed_pending_memories", |app| {
         Box::pin(embed_pending_memories::run(app))
     }),
+    every(SAMPLE_EVERY, "sample_history", |app| Box::pin(sample_history::run(app))),
     every(SECOND.saturating_mul(30), "close_idle_stores", |app| Box::pin(close_idle_stores::run(app))),
     every(MINUTE, "purge_expired_memories", |app| Box::pin(purge_expired_memories::run(app))),
     every(MINUTE, "delete_tenants", |app| Box::pin(delete_tenants::run(app)))
