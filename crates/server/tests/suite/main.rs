@@ -4,6 +4,7 @@
 mod api_keys;
 mod audit_log;
 mod bad_input;
+mod console;
 mod edge;
 mod embedding;
 mod house;

@@ -62,7 +62,7 @@ fn shown(asked: &Asked, log: &api::AuditLog, path: &str) -> Markup {
                         td { bdi { (row.actor) } @if let Some(origin) = &row.origin { div .dim { (origin) } } }
                         td .nowrap { (row.action.replace('_', " ")) }
                         td { bdi .break { (row.target) } }
-                        td { code .break { (details(&row.details)) } }
+                        td { (details(&row.details)) }
                     } } }
                 }
             }
@@ -71,10 +71,12 @@ fn shown(asked: &Asked, log: &api::AuditLog, path: &str) -> Markup {
     }
 }
 
-fn details(details: &Value) -> String {
-    match details {
-        Value::Object(object) if object.is_empty() => String::new(),
-        Value::Null => String::new(),
-        other => other.to_string(),
+fn details(details: &Value) -> Markup {
+    html! {
+        @if let Value::Object(object) = details {
+            dl { @for (name, value) in object {
+                @if !value.is_null() && value != "" { dt { (name) } dd { bdi { (value.as_str().map_or_else(|| value.to_string(), str::to_owned)) } } }
+            } }
+        } @else if !details.is_null() { (details.to_string()) }
     }
 }

@@ -166,13 +166,21 @@ fn changed_fields(old: &api::Memory, new: &api::Memory) -> Vec<(String, String, 
         _ => serde_json::Map::new(),
     };
     let (old, new) = (object(old), object(new));
-    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let named = new
         .iter()
         .filter(|(name, value)| !NOT_TOLD.contains(&name.as_str()) && old.get(*name) != Some(value));
     named
         .map(|(name, value)| (name.clone(), plain(old.get(name).unwrap_or(&Value::Null)), plain(value)))
         .collect()
+}
+
+/// A value without the signs of JSON, where it is plain without them.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
 }
 
 fn properties(memory: &api::Memory, now: Timestamp) -> Markup {

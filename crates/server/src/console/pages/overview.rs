@@ -50,11 +50,11 @@ fn shown(asked: &Asked, stats: &api::Stats, newest: &[api::Memory]) -> Markup {
             button .primary { "Search" }
         }
         div .tiles {
-            (tile("Memories", &words::count(stats.memories), ""))
-            (tile("Workspaces", &words::count(stats.workspaces), ""))
-            (tile("Storage", &words::bytes(stats.storage_bytes), ""))
+            (tile("Memories", &words::count(stats.memories)))
+            (tile("Workspaces", &words::count(stats.workspaces)))
+            (tile("Storage", &words::bytes(stats.storage_bytes)))
             @let waiting = if stats.pending_embeddings == 0 { "all of them have a vector".to_owned() } else { format!("{} wait for their vector", words::count(stats.pending_embeddings)) };
-            (tile("Meaning", stats.embedding_model.as_deref().unwrap_or("off"), &waiting))
+            div .tile { span .label { "Embedding model" } strong .word { (stats.embedding_model.as_deref().unwrap_or("none")) } span .hint { (waiting) } }
         }
         @if newest.is_empty() {
             section .card .first {
@@ -80,6 +80,6 @@ fn shown(asked: &Asked, stats: &api::Stats, newest: &[api::Memory]) -> Markup {
     }
 }
 
-fn tile(label: &str, value: &str, beside: &str) -> Markup {
-    html! { div .tile { span .label { (label) } strong { (value) } @if !beside.is_empty() { span .hint { (beside) } } } }
+fn tile(label: &str, value: &str) -> Markup {
+    html! { div .tile { span .label { (label) } strong { (value) } } }
 }

@@ -49,8 +49,10 @@ fn shown(usage: &api::Usage, from: Date, today: Date) -> Markup {
             (against("API calls today", Some(now.api_calls_today), limits.api_calls_per_day, words::count))
         }
         section .card { (days("API calls a day", usage, from, today, |day| day.api_calls)) }
+        div .pair {
         section .card { (days("Searches a day", usage, from, today, |day| day.search_queries)) }
         section .card { (days("Memories stored a day", usage, from, today, |day| day.memories_created)) }
+        }
         @if !usage.adjustments.is_empty() {
             h2 { "Corrections" }
             div .scroll tabindex="0" role="region" aria-label="Corrections" { table {
