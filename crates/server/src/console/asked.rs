@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use api::ErrorCode;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use gateway::{Credentials, OperatorPass, Pass, Peer};
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use tenancy::{Operation, RequestId};
 
 use super::cookie;
-use super::fields::{Sent, link};
+use super::fields::{Sent, link, own_path};
 use super::layout::error_page;
 use super::session::Session;
 use crate::app::App;
@@ -28,8 +28,8 @@ pub(super) struct Guest {
     /// The query of a page, or the fields of a form.
     pub(super) sent: Sent,
     path: Vec<(String, String)>,
-    /// The session cookie, or a new one that names no session.
-    cookie: String,
+    /// What the forms of pages are bound to: the session that is open, else the cookie of the visit.
+    binding: String,
     used_id: AtomicBool,
 }
 
@@ -54,11 +54,13 @@ impl FromRequest<Arc<App>> for Guest {
             parts,
             sent: query,
             path: path.unwrap_or_default(),
-            cookie: String::new(),
+            binding: String::new(),
             used_id: AtomicBool::new(false),
         };
-        let cookie = cookie::read(guest.headers(), guest.transport(), cookie::SESSION);
-        guest.cookie = cookie.map_or_else(|| stdx::random::token(43), str::to_owned);
+        guest.binding = match guest.session() {
+            Some(_) => guest.cookie().to_owned(),
+            None => guest.visit().map_or_else(|| stdx::random::token(43), str::to_owned),
+        };
         if is_form {
             guest.sent = read(app, body).await.map_err(|failure| error_page(&guest, &failure))?;
             guest.require_own_form().map_err(|failure| error_page(&guest, &failure))?;
@@ -77,6 +79,9 @@ impl FromRequest<Arc<App>> for Asked {
             _ => String::new(),
         };
         let Some(session) = session else {
+            if request.method() == Method::GET && comes_from_elsewhere(request.headers()) {
+                return Err(again(&back));
+            }
             return Err(Redirect::to(&link("/console/sign-in", &[("next", &back)])).into_response());
         };
         Ok(Self { guest: Guest::from_request(request, app).await?, session })
@@ -125,9 +130,18 @@ impl Guest {
         id.ok_or_else(|| Failure::Coded(ErrorCode::NotFound, "there is no such memory".to_owned()))
     }
 
-    /// The session cookie, open or not; a new one where there is none.
+    /// The session's name, open or not; empty when there is none.
     pub(super) fn cookie(&self) -> &str {
-        &self.cookie
+        cookie::read(self.headers(), self.transport(), cookie::SESSION).unwrap_or("")
+    }
+
+    fn visit(&self) -> Option<&str> {
+        cookie::read(self.headers(), self.transport(), cookie::VISIT)
+    }
+
+    /// What the forms of pages are bound to.
+    pub(super) fn binding(&self) -> &str {
+        &self.binding
     }
 
     /// The theme somebody chose.
@@ -182,7 +196,7 @@ impl Guest {
         let of_origin = text("origin").is_none_or(|origin| {
             origin.split_once("://").is_some_and(|(_, host)| host.eq_ignore_ascii_case(self.host()))
         });
-        if of_site && of_origin && self.app.console.is_form_token(self.sent.raw("form_token"), self.cookie())
+        if of_site && of_origin && self.app.console.is_form_token(self.sent.raw("form_token"), self.binding())
         {
             return Ok(());
         }
@@ -265,6 +279,22 @@ fn open_session(app: &App, headers: &HeaderMap, transport: Transport) -> Option<
 
 fn transport(extensions: &http::Extensions) -> Transport {
     extensions.get::<Transport>().copied().unwrap_or(Transport::Plain)
+}
+
+/// Whether another site led the browser here, for which browsers leave a strict cookie at home.
+fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    matches!(site, Some("cross-site" | "same-site"))
+}
+
+/// Asks for the same page again, this time from a page of ours.
+fn again(path: &str) -> Response {
+    let refresh = HeaderValue::from_str(&format!("0; url={}", own_path(path)));
+    let mut response = Html("<!doctype html><title>Engram</title>").into_response();
+    if let Ok(refresh) = refresh {
+        response.headers_mut().insert(header::REFRESH, refresh);
+    }
+    response
 }
 
 async fn read(app: &App, body: Body) -> Result<Sent, Failure> {

@@ -6,6 +6,9 @@ use crate::edge::Transport;
 
 /// The session's name.
 pub(super) const SESSION: &str = "engram_session";
+/// What the forms of the sign-in are bound to. Not the session's: a page that another site leads to comes without that
+/// one, and must not replace it.
+pub(super) const VISIT: &str = "engram_visit";
 /// What a sign-in at the provider is bound to, for the minutes it takes.
 pub(super) const SIGN_IN: &str = "engram_sign_in";
 /// `light` or `dark`, when somebody chose.

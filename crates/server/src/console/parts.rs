@@ -11,7 +11,7 @@ use crate::operations::Failure;
 
 /// The hidden field that proves a form came from here.
 pub(super) fn form_token(guest: &Guest) -> Markup {
-    html! { input type="hidden" name="form_token" value=(guest.app.console.form_token(guest.cookie())); }
+    html! { input type="hidden" name="form_token" value=(guest.app.console.form_token(guest.binding())); }
 }
 
 /// A heading with what can be done on the page beside it.

@@ -247,8 +247,8 @@ fn forms(guest: &Guest, failure: Option<&Failure>) -> Response {
     put_cookie(
         &mut response,
         guest.transport(),
-        cookie::SESSION,
-        guest.cookie(),
+        cookie::VISIT,
+        guest.binding(),
         KEPT_S,
         cookie::From::OurPages,
     );

@@ -18,6 +18,7 @@ const SIGN_IN: &str = "/console/sign-in";
 struct Browser<'a> {
     house: &'a House,
     cookie: String,
+    visit: String,
     token: String,
     peer: Option<Peer>,
     host: &'static str,
@@ -35,7 +36,14 @@ impl Answer {
 impl<'a> Browser<'a> {
     fn new(house: &'a House) -> Self {
         let peer = Some(Peer::Network([127, 0, 0, 1].into()));
-        Self { house, cookie: String::new(), token: String::new(), peer, host: "127.0.0.1:8080" }
+        Self {
+            house,
+            cookie: String::new(),
+            visit: String::new(),
+            token: String::new(),
+            peer,
+            host: "127.0.0.1:8080",
+        }
     }
 
     /// One that signed in with a key.
@@ -79,16 +87,22 @@ impl<'a> Browser<'a> {
 
     async fn send(&mut self, request: http::request::Builder, body: String) -> Answer {
         let mut request = request.header(header::HOST, self.host);
-        if !self.cookie.is_empty() {
-            request = request.header(header::COOKIE, format!("engram_session={}", self.cookie));
+        for (name, value) in [("engram_session", &self.cookie), ("engram_visit", &self.visit)] {
+            if !value.is_empty() {
+                request = request.header(header::COOKIE, format!("{name}={value}"));
+            }
         }
         if let Some(peer) = self.peer {
             request = request.extension(peer);
         }
         let answer = self.house.send(request.body(Body::from(body)).unwrap()).await;
         for line in answer.headers.get_all(header::SET_COOKIE) {
-            if let Some(rest) = line.to_str().unwrap().strip_prefix("engram_session=") {
-                self.cookie = rest.split(';').next().unwrap().to_owned();
+            let (name, rest) = line.to_str().unwrap().split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap().to_owned();
+            match name {
+                "engram_session" => self.cookie = value,
+                "engram_visit" => self.visit = value,
+                _ => {}
             }
         }
         answer
@@ -197,6 +211,26 @@ async fn a_form_counts_only_from_a_page_of_ours() {
     let token = guest.token.clone();
     let foreign = [("sec-fetch-site", "cross-site")];
     assert_eq!(guest.post_from(SIGN_IN, &[("key", &house.key)], &token, &foreign).await.status, 403);
+}
+
+#[tokio::test]
+async fn whoever_is_led_here_from_elsewhere_keeps_their_session() {
+    let house = House::new().await;
+    let mut browser = Browser::signed_in(&house, &house.key).await;
+    let session = std::mem::take(&mut browser.cookie);
+    // Browsers leave the strict cookie at home, and ask again from the page that this is.
+    let led = browser
+        .send(
+            Request::get("/console/memories?kind=fact").header("sec-fetch-site", "cross-site"),
+            String::new(),
+        )
+        .await;
+    assert_eq!((led.status, led.header("refresh")), (200, "0; url=/console/memories?kind=fact"));
+    browser.get("/console/memories").await.page(303);
+    browser.get(SIGN_IN).await.page(200);
+    assert_eq!(browser.cookie, "", "no page for guests replaces the session");
+    browser.cookie = session;
+    assert!(browser.is_in().await);
 }
 
 #[tokio::test]
