@@ -66,13 +66,14 @@ fn shown(asked: &Asked) -> Markup {
     let now_ms = app.clock.now_ms();
     let samples = app.history.since(now_ms - seconds * 1_000, now_ms);
     let all = samples.iter().fold(Sums::default(), |sums, sample| sums.plus(&sample.sums));
-    let steps = steps(&samples, now_ms, seconds);
+    // What ended since the last sample is no whole step yet, and would look like a fall.
+    let steps = steps(samples.split_last().map_or(&[][..], |(_, whole)| whole), now_ms, seconds);
     let began = Timestamp::from_millisecond(now_ms - seconds * 1_000)
         .map_or_else(|_| String::new(), |at| at.strftime("%H:%M UTC").to_string());
     html! {
         (promises(&all, label))
         div .charts {
-            section .card { (traffic(&steps, seconds, &began)) }
+            section .card { (traffic(&steps, &began)) }
             section .card { (latency(&steps, &began)) }
             section .card { (refusals(&steps, &began)) }
         }
@@ -109,16 +110,25 @@ fn promise(label: &str, value: &str, beside: &str, is_kept: bool) -> Markup {
     }
 }
 
+/// One point of a chart.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    sums: Sums,
+    /// Samples in it: the newest step is seldom whole.
+    samples: u32,
+}
+
 /// Samples put together into the points of a chart; `None` before the service began.
-fn steps(samples: &[Sample], now_ms: i64, seconds: i64) -> Vec<Option<Sums>> {
-    let step_ms = (seconds * 1_000 / POINTS).max(i64::try_from(SAMPLE_EVERY.as_millis()).unwrap_or(10_000));
+fn steps(samples: &[Sample], now_ms: i64, seconds: i64) -> Vec<Option<Step>> {
+    let sample_ms = i64::try_from(SAMPLE_EVERY.as_millis()).unwrap_or(10_000);
+    let step_ms = (seconds * 1_000 / POINTS).max(sample_ms);
     let count = (seconds * 1_000 / step_ms).max(1);
-    let mut steps = vec![None::<Sums>; usize::try_from(count).unwrap_or(1)];
+    let mut steps = vec![None::<Step>; usize::try_from(count).unwrap_or(1)];
     for sample in samples {
-        let back = (now_ms - sample.at_ms) / step_ms;
-        let at = usize::try_from(count - 1 - back).ok();
+        let at = usize::try_from(count - 1 - (now_ms - sample.at_ms) / step_ms).ok();
         if let Some(step) = at.and_then(|at| steps.get_mut(at)) {
-            *step = Some(step.unwrap_or_default().plus(&sample.sums));
+            let known = step.unwrap_or_default();
+            *step = Some(Step { sums: known.sums.plus(&sample.sums), samples: known.samples + 1 });
         }
     }
     steps
@@ -127,27 +137,32 @@ fn steps(samples: &[Sample], now_ms: i64, seconds: i64) -> Vec<Option<Sums>> {
 fn series<'a>(
     name: &'a str,
     class: &'a str,
-    steps: &[Option<Sums>],
+    steps: &[Option<Step>],
     of: impl Fn(&Sums) -> Option<f64>,
 ) -> Series<'a> {
-    Series { name, class, values: steps.iter().map(|step| step.as_ref().and_then(&of)).collect() }
+    Series {
+        name,
+        class,
+        values: steps.iter().map(|step| step.as_ref().and_then(|step| of(&step.sums))).collect(),
+    }
 }
 
-fn traffic(steps: &[Option<Sums>], seconds: i64, began: &str) -> Markup {
-    let step_s = seconds as f64 / steps.len() as f64;
-    let rate = series("requests", "one", steps, |sums| Some(sums.requests as f64 / step_s));
-    chart::lines("Requests a second", &[rate], (began, "now"), |value| {
-        if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
-    })
+fn traffic(steps: &[Option<Step>], began: &str) -> Markup {
+    let rate =
+        |step: &Step| step.sums.requests as f64 / (f64::from(step.samples) * SAMPLE_EVERY.as_secs_f64());
+    let values = steps.iter().map(|step| step.as_ref().map(rate)).collect();
+    let show = |value: f64| if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") };
+    let requests = Series { name: "requests", class: "one", values };
+    chart::lines("Requests a second", &[requests], (began, "now"), show)
 }
 
-fn latency(steps: &[Option<Sums>], began: &str) -> Markup {
+fn latency(steps: &[Option<Step>], began: &str) -> Markup {
     let p95 = series("p95", "one", steps, |sums| sums.quantile_ms(0.95));
     let p50 = series("p50", "two", steps, |sums| sums.quantile_ms(0.5));
     chart::lines("Latency", &[p95, p50], (began, "now"), words::milliseconds)
 }
 
-fn refusals(steps: &[Option<Sums>], began: &str) -> Markup {
+fn refusals(steps: &[Option<Step>], began: &str) -> Markup {
     let failed = series("5xx", "bad", steps, |sums| Some(sums.failed as f64));
     let unproven = series("401", "warn", steps, |sums| Some(sums.unauthenticated as f64));
     let limited = series("429", "two", steps, |sums| Some(sums.limited as f64));
@@ -200,17 +215,27 @@ fn state(asked: &Asked) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::telemetry::History;
 
     #[test]
     fn samples_fall_into_their_steps() {
-        let one = Sums { requests: 1, ..Sums::default() };
-        let samples = [(1_000_000, 1), (995_000, 2), (105_000, 3)]
-            .map(|(at_ms, times)| Sample { at_ms, sums: (1..times).fold(one, |sums, _| sums.plus(&one)) });
-        let steps = steps(&samples, 1_000_000, 900);
+        let history = History::default();
+        for (requests, at_ms) in [(3, 105_000), (2, 995_000), (1, 1_000_000)] {
+            for _ in 0..requests {
+                history.note("/v1/search", 200, Duration::from_millis(1));
+            }
+            history.sample(at_ms);
+        }
+        let samples = history.since(0, 1_000_000);
+        let (_, samples) = samples.split_last().unwrap();
+        let steps = steps(samples, 1_000_000, 900);
         assert_eq!(steps.len(), 90);
-        assert_eq!(steps[89].unwrap().requests, 3);
-        assert_eq!(steps[0].unwrap().requests, 3);
+        let last = steps[89].unwrap();
+        assert_eq!((last.sums.requests, last.samples), (3, 2));
+        assert_eq!(steps[0].unwrap().sums.requests, 3);
         assert!(steps[1..89].iter().all(Option::is_none));
     }
 }
