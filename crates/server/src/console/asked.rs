@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, header};
 use tenancy::{Operation, RequestId};
 
+use super::assets::ICON;
 use super::cookie;
 use super::fields::{Sent, link, own_path};
 use super::layout::error_page;
@@ -290,7 +291,8 @@ fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
 /// Asks for the same page again, this time from a page of ours.
 fn again(path: &str) -> Response {
     let refresh = HeaderValue::from_str(&format!("0; url={}", own_path(path)));
-    let mut response = Html("<!doctype html><title>Engram</title>").into_response();
+    let html = format!("<!doctype html><title>Engram</title><link rel=icon href={}>", ICON.path);
+    let mut response = Html(html).into_response();
     if let Ok(refresh) = refresh {
         response.headers_mut().insert(header::REFRESH, refresh);
     }

@@ -91,11 +91,11 @@ fn promises(all: &Sums, label: &str) -> Markup {
     let p95 = all.quantile_ms(0.95);
     html! {
         div .tiles .promises {
-            (promise("Availability", &words::percent(1.0 - failed), "promised 99.9 %", 1.0 - failed >= AVAILABLE))
-            (promise("Error budget", &format!("{} left", words::percent((1.0 - spent).max(0.0))), "of what 99.9 % allows", spent < 1.0))
-            (promise("p95 latency", &p95.map_or_else(|| "no requests".to_owned(), words::milliseconds), "promised below 250 ms", p95.is_none_or(|p95| p95 < P95_MS)))
-            (promise("Errors", &words::percent(failed), "promised below 0.5 %", failed < FAILED_MOST))
-            (promise("Failed sign-ins", &words::percent(unproven), "promised below 2 %", unproven < UNPROVEN_MOST))
+            (promise("Availability", &words::percent(1.0 - failed), "promised 99.9\u{a0}%", 1.0 - failed >= AVAILABLE))
+            (promise("Error budget", &format!("{} left", words::percent((1.0 - spent).max(0.0))), "of what 99.9\u{a0}% allows", spent < 1.0))
+            (promise("p95 latency", &p95.map_or_else(|| "no requests".to_owned(), words::milliseconds), "promised below 250\u{a0}ms", p95.is_none_or(|p95| p95 < P95_MS)))
+            (promise("Errors", &words::percent(failed), "promised below 0.5\u{a0}%", failed < FAILED_MOST))
+            (promise("Failed sign-ins", &words::percent(unproven), "promised below 2\u{a0}%", unproven < UNPROVEN_MOST))
         }
         p .hint { (words::counted(all.requests, "request", "requests")) " in the last " (label) ", by what this process remembers." }
     }
