@@ -59,7 +59,7 @@ fn shown(asked: &Asked, log: &api::AuditLog, path: &str) -> Markup {
                     thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } th scope="col" { "Which" } th scope="col" { "Details" } } }
                     tbody { @for row in &log.items { tr {
                         td .nowrap { (words::time(row.occurred_at, now)) }
-                        td { bdi { (row.actor) } @if let Some(origin) = &row.origin { div .dim { (origin) } } }
+                        td { bdi .break { (row.actor) } @if let Some(origin) = &row.origin { div .dim { (origin) } } }
                         td .nowrap { (row.action.replace('_', " ")) }
                         td { bdi .break { (row.target) } }
                         td { (details(&row.details)) }
