@@ -3,6 +3,7 @@
 
 mod algorithm;
 mod claims;
+mod code_flow;
 mod issuer;
 mod jwks;
 mod key_set;
@@ -10,6 +11,7 @@ mod token;
 
 pub use algorithm::SigningAlgorithm;
 pub use claims::User;
+pub use code_flow::{CodeFlow, CodeFlowOptions, SignedIn};
 pub use issuer::{JwksStatus, JwtOptions};
 
 pub(crate) use issuer::Issuer;

@@ -33,7 +33,7 @@ pub use authenticate::Principal;
 pub use credentials::{Credentials, Peer};
 pub use invite_token::InviteToken;
 pub use issue_key::{IssuedKey, NewKey, issue_key};
-pub use jwt::{JwksStatus, JwtOptions, SigningAlgorithm, User};
+pub use jwt::{CodeFlow, CodeFlowOptions, JwksStatus, JwtOptions, SignedIn, SigningAlgorithm, User};
 pub use key_text::KeyKind;
 pub use metrics::{describe, quota_exceeded};
 pub use pass::{OperatorPass, Pass};

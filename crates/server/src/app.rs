@@ -26,8 +26,9 @@ pub use start::StartError;
 
 use crate::backups::Backups;
 use crate::config::Config;
+use crate::console::Console;
 use crate::jobs::{Deletions, JobTasks, ReconciledUsage};
-use crate::telemetry::{RouteTimes, Telemetry};
+use crate::telemetry::{History, RouteTimes, Telemetry};
 use crate::vectors::Vectors;
 
 /// The longest a shutdown waits for the usage spool to reach the ledger; the rest is sent at the next start.
@@ -59,6 +60,10 @@ pub struct App {
     pub telemetry: Telemetry,
     /// How long requests took lately.
     pub route_times: RouteTimes,
+    /// What was served in the last hours.
+    pub history: History,
+    /// Who is signed in at the console.
+    pub console: Console,
     /// Whether the service wants traffic, and how much there is.
     pub lifecycle: Lifecycle,
     /// Tenants on their way out.

@@ -5,6 +5,7 @@
 //! `--set limits.in_flight=...`. Unknown names are refused, with the nearest known one.
 
 mod backup;
+mod console;
 mod control;
 mod cors;
 mod drain;
@@ -27,6 +28,7 @@ mod usage;
 use std::collections::BTreeMap;
 
 pub use backup::BackupSettings;
+pub use console::ConsoleSettings;
 pub use control::{ControlPlace, ControlSettings};
 pub use cors::CorsSettings;
 pub use drain::DrainSettings;
@@ -56,6 +58,7 @@ pub const SUBJECTS: &[&[Setting]] = &[
     tls::SETTINGS,
     proxy::SETTINGS,
     cors::SETTINGS,
+    console::SETTINGS,
     limits::SETTINGS,
     drain::SETTINGS,
     embedding::SETTINGS,
@@ -85,6 +88,8 @@ pub struct Config {
     pub proxy: ProxySettings,
     /// Web pages that may use the service.
     pub cors: CorsSettings,
+    /// The pages for people.
+    pub console: ConsoleSettings,
     /// What one request may take, and whether plans are enforced.
     pub limits: RequestLimits,
     /// How the service leaves.
@@ -133,6 +138,7 @@ impl Config {
             tls: TlsSettings::default(),
             proxy: ProxySettings::default(),
             cors: CorsSettings::default(),
+            console: ConsoleSettings::default(),
             limits: RequestLimits::defaults(environment),
             drain: DrainSettings::defaults(environment),
             embedding: EmbeddingSettings::default(),
@@ -153,6 +159,7 @@ impl Config {
             self.tls.contradictions(),
             self.cors.contradictions(self.service.environment),
             self.backup.contradictions(),
+            self.console.contradictions(&self.jwt),
             self.embedding.to_provider().err().into_iter().collect(),
         ]
         .concat()

@@ -12,6 +12,7 @@ mod purge_expired_memories;
 mod reconcile_usage;
 mod registry;
 mod retain_backups;
+mod sample_history;
 mod test_restores;
 
 pub use delete_tenants::Deletions;

@@ -1,8 +1,9 @@
-//! The service: doors of equal rank (REST, MCP), the operations where they meet, jobs, configuration.
+//! The service: doors of equal rank (REST, MCP, the console), the operations where they meet, jobs, configuration.
 
 pub mod app;
 pub mod backups;
 pub mod config;
+pub mod console;
 pub mod decode;
 pub mod edge;
 pub mod jobs;

@@ -1,10 +1,12 @@
-//! What the service tells about itself: log lines on stderr, metrics for a scraper.
+//! What the service tells about itself: log lines on stderr, metrics for a scraper, its last hours for the console.
 
+mod history;
 mod log;
 mod metrics;
 mod request_notes;
 mod route_times;
 
+pub use history::{History, RouteSums, SAMPLE_EVERY, SAMPLES_MAX, Sample, Sums};
 pub use log::start_logging;
 pub use metrics::{Kind, METRICS, Metric, Telemetry};
 pub use route_times::{RouteTime, RouteTimes};

@@ -98,7 +98,8 @@ impl Serve {
         let options = ServeOptions { certificate, ..plain };
         doors.spawn(serve(listeners.main, app.router(), options, stop.clone()));
         ownership.announce(&url)?;
-        greeting::print(&url, app.dev.as_ref(), &folder, format)?;
+        let console = app.config.console.enabled.then_some("/console");
+        greeting::print(&url, app.dev.as_ref(), &folder, console, format)?;
 
         let ending = signals.wait().await;
         let ending = match (ending, environment) {

@@ -36,7 +36,15 @@ pub(super) fn client() -> reqwest::Client {
 /// # Errors
 /// What went wrong, in words for the log.
 pub(super) async fn fetch(client: &reqwest::Client, url: &str) -> Result<Served, String> {
-    let mut answer = client.get(url).send().await.map_err(|error| told(&error))?;
+    read(client.get(url)).await
+}
+
+/// Sends a request and reads the answer, which must be a success of bounded size.
+///
+/// # Errors
+/// What went wrong, in words for the log.
+pub(super) async fn read(request: reqwest::RequestBuilder) -> Result<Served, String> {
+    let mut answer = request.send().await.map_err(|error| told(&error))?;
     if !answer.status().is_success() {
         return Err(format!("it answered {}", answer.status()));
     }

@@ -17,8 +17,9 @@ use super::gateway_options::gateway_options;
 use super::{App, Background, DevAccess, Lifecycle, control_plane};
 use crate::backups::{self, Backups};
 use crate::config::{Config, UsageRecording};
+use crate::console::Console;
 use crate::jobs::{Deletions, ReconciledUsage};
-use crate::telemetry::{RouteTimes, Telemetry};
+use crate::telemetry::{History, RouteTimes, Telemetry};
 use crate::vectors::Vectors;
 
 /// Why the service does not start; each is one line that says what to do.
@@ -121,6 +122,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
     };
 
     let lifecycle = Lifecycle::new(config.limits.in_flight);
+    let console = Console::new(&config, &clock);
     let app = Arc::new(App {
         config,
         clock,
@@ -132,6 +134,8 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         vectors,
         telemetry,
         route_times: RouteTimes::default(),
+        history: History::default(),
+        console,
         lifecycle,
         deletions: Deletions::default(),
         reconciled_usage: ReconciledUsage::default(),

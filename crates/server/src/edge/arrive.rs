@@ -88,6 +88,7 @@ async fn answer_and_tell(
     }
     measure(&method, route, response.status(), took.own());
     app.route_times.record(app.clock.now_ms(), route, took.own());
+    app.history.note(route, response.status().as_u16(), took.own());
     let caller = notes.caller();
     tracing::info!(
         request_id = %arrival.request,

@@ -12,9 +12,10 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use super::{
     back_up_control_plane, back_up_tenants, close_idle_stores, delete_tenants, embed_pending_memories,
     finish_erasures, measure_stores, prune_usage, purge_expired_memories, reconcile_usage, retain_backups,
-    test_restores,
+    sample_history, test_restores,
 };
 use crate::app::App;
+use crate::telemetry::SAMPLE_EVERY;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -24,6 +25,7 @@ pub const JOBS: &[Job] = &[
     every(SECOND.saturating_mul(5), "embed_pending_memories", |app| {
         Box::pin(embed_pending_memories::run(app))
     }),
+    every(SAMPLE_EVERY, "sample_history", |app| Box::pin(sample_history::run(app))),
     every(SECOND.saturating_mul(30), "close_idle_stores", |app| Box::pin(close_idle_stores::run(app))),
     every(SECOND.saturating_mul(10), "measure_stores", |app| Box::pin(measure_stores::run(app))).at_start(),
     every(MINUTE, "purge_expired_memories", |app| Box::pin(purge_expired_memories::run(app))),

@@ -34,6 +34,7 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(docs_page::routes())
         .merge(protected_resource::routes(app))
         .merge(crate::mcp::router(app))
+        .merge(crate::console::router(app))
         .fallback(no_such_route)
         .layer(from_fn_with_state(Arc::clone(app), edge::pass_through))
         .layer(edge::cors(&app.config))
@@ -64,7 +65,8 @@ pub fn metrics_router(app: &Arc<App>) -> Router {
 }
 
 /// The routes that are in the OpenAPI document; the rest are `/metrics` (which may have an address of its own),
-/// `/openapi.json`, `/docs`, `/`, `/.well-known/oauth-protected-resource`, which is another standard's, and `/v1/mcp`,
+/// `/openapi.json`, `/docs`, `/`, `/console`, which is for people,
+/// `/.well-known/oauth-protected-resource`, which is another standard's, and `/v1/mcp`,
 /// which speaks a protocol of its own.
 pub(super) fn described() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::preamble())

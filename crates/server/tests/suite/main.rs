@@ -6,6 +6,7 @@ mod audit_log;
 mod backups;
 mod bad_input;
 mod checks;
+mod console;
 mod dashboards;
 mod edge;
 mod embedding;

@@ -66,6 +66,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower", &["server", "engram"]),
     ("tower-http", &["server"]),
     ("rmcp", &["server"]),
+    ("maud", &["server"]),
+    ("similar", &["server"]),
     ("schemars", &["server"]),
     ("utoipa", &["api", "server"]),
     ("utoipa-axum", &["server"]),

@@ -8,11 +8,12 @@ use server::app::DevAccess;
 use crate::failure::Failure;
 use crate::terminal::{self, Format, strong};
 
-/// Prints it.
+/// Prints it; `console` is the path of the pages for people, where they are served.
 pub(super) fn print(
     url: &str,
     dev: Option<&DevAccess>,
     folder: &Path,
+    console: Option<&str>,
     format: Format,
 ) -> Result<(), Failure> {
     match format {
@@ -21,14 +22,16 @@ pub(super) fn print(
             terminal::json(&json!({"url": url, "tenant": tenant, "api_key": key}))
         }
         Format::People => {
-            terminal::line(text(url, dev, folder));
+            terminal::line(text(url, dev, folder, console));
             Ok(())
         }
     }
 }
 
-fn text(url: &str, dev: Option<&DevAccess>, folder: &Path) -> String {
-    let head = format!("{} is ready.\n\n  url   {url}\n  data  {}", strong("Engram"), folder.display());
+fn text(url: &str, dev: Option<&DevAccess>, folder: &Path, console: Option<&str>) -> String {
+    let console = console.map(|path| format!("\n  look  {url}{path}")).unwrap_or_default();
+    let head =
+        format!("{} is ready.\n\n  url   {url}{console}\n  data  {}", strong("Engram"), folder.display());
     let Some(DevAccess { tenant, api_key }) = dev else {
         return format!(
             "{head}\n\nMake a tenant and a key:\n\n  engram tenant create acme\n  engram key create --tenant acme\n"
@@ -62,10 +65,11 @@ mod tests {
     #[test]
     fn every_line_to_paste_stands_on_one_line() {
         let dev = DevAccess { tenant: "default".to_owned(), api_key: "eng_live_x".to_owned() };
-        let text = text("http://127.0.0.1:8080", Some(&dev), Path::new("/data"));
+        let text = text("http://127.0.0.1:8080", Some(&dev), Path::new("/data"), Some("/console"));
         let curls: Vec<_> = text.lines().filter(|line| line.trim_start().starts_with("curl ")).collect();
         assert_eq!(curls.len(), 2);
         assert!(curls.iter().all(|line| line.contains("eng_live_x") && line.ends_with('\'')));
+        assert!(text.contains("look  http://127.0.0.1:8080/console"));
         let mcp = text.lines().find(|line| line.contains("mcpServers")).unwrap();
         let mcp: serde_json::Value = serde_json::from_str(mcp.trim()).unwrap();
         assert_eq!(mcp["mcpServers"]["engram"]["url"], "http://127.0.0.1:8080/v1/mcp");
