@@ -219,6 +219,8 @@ pub struct DeleteMemories {
     pub workspace: Option<String>,
     /// Only tell what would be deleted.
     pub dry_run: Option<bool>,
+    /// Keep them away from every restore, too.
+    pub erase: Option<bool>,
 }
 
 /// What was deleted, or would be.

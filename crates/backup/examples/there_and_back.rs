@@ -55,7 +55,7 @@ async fn there_and_back(
         written_by: "noise".into(),
         ids_handed_out: 0,
         tables: BTreeMap::new(),
-        content_sha256: String::new(),
+        content_hash: String::new(),
     };
     let description = Description {
         id: BackupId::at(now),

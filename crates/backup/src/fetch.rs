@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::manifest::{MANIFEST_BYTES_MAX, Manifest};
@@ -60,6 +60,35 @@ pub async fn fetch(
         give_its_name(&part.0, &to).map_err(|error| BackupError::disk(&to, &error))
     });
     opening.await.map_err(|panic| BackupError::Defect(panic.to_string()))?
+}
+
+/// Whether a copy of the backup with one bit changed is refused, as it must be. `scratch` is a name for files meanwhile.
+///
+/// # Errors
+/// [`BackupError`] when the object cannot be read at all.
+pub async fn refuses_damage(
+    vault: &Vault,
+    key: &DataKey,
+    manifest: &Manifest,
+    scratch: &Path,
+) -> Result<bool, BackupError> {
+    let (sealed, plain) = (Scratch::beside(scratch, "bent"), Scratch::beside(scratch, "opened"));
+    vault.get_file(&manifest.object, &sealed.0, manifest.stored_bytes, &|_, _| {}).await?;
+    let (cipher, manifest) = (key.for_file(manifest.id.as_str())?, manifest.clone());
+    let trying = tokio::task::spawn_blocking(move || {
+        let disk = |error: io::Error| BackupError::disk(&sealed.0, &error);
+        let file = OpenOptions::new().read(true).write(true).open(&sealed.0).map_err(disk)?;
+        let at = u64::from_le_bytes(stdx::random::bytes()) % manifest.stored_bytes.max(1);
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).map_err(disk)?;
+        file.write_all_at(&[byte[0] ^ 1], at).map_err(disk)?;
+        match open(&sealed.0, &plain.0, cipher, &manifest) {
+            Err(BackupError::Damaged { .. }) => Ok(true),
+            Err(error) => Err(error),
+            Ok(()) => Ok(false),
+        }
+    });
+    trying.await.map_err(|panic| BackupError::Defect(panic.to_string()))?
 }
 
 fn open(

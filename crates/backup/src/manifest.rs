@@ -51,8 +51,8 @@ pub struct Facts {
     pub ids_handed_out: i64,
     /// Every table.
     pub tables: BTreeMap<String, TableFacts>,
-    /// SHA-256 over all tables, in hexadecimal.
-    pub content_sha256: String,
+    /// A hash over all tables, in hexadecimal.
+    pub content_hash: String,
 }
 
 /// What is in one table.
@@ -60,8 +60,8 @@ pub struct Facts {
 pub struct TableFacts {
     /// Its rows.
     pub rows: u64,
-    /// SHA-256 of the rows in the order of their keys, in hexadecimal.
-    pub sha256: String,
+    /// A hash of the rows in the order of their keys, in hexadecimal.
+    pub hash: String,
 }
 
 /// What describes a backup.

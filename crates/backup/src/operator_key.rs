@@ -20,6 +20,9 @@ const PURPOSE: &str = "engram data key 1";
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct OperatorKey([u8; KEY_BYTES]);
 
+/// The text of a key, forgotten when it is dropped.
+pub type RevealedKey = Zeroizing<String>;
+
 /// The operator's key in use, and older ones that still open what they closed.
 #[derive(Debug, Clone)]
 pub struct OperatorKeys {
@@ -59,7 +62,7 @@ impl OperatorKey {
     }
 
     /// The key itself, for the file it is kept in.
-    pub fn reveal(&self) -> Zeroizing<String> {
+    pub fn reveal(&self) -> RevealedKey {
         Zeroizing::new(format!("{PREFIX}{}", to_hex(&self.0)))
     }
 

@@ -166,9 +166,10 @@ impl Vault {
     }
 
     async fn put_payload(&self, key: &str, payload: PutPayload) -> Result<(), BackupError> {
-        let put = async || {
+        let put = || {
+            let payload = payload.clone();
             let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            self.store.put_opts(&path(key)?, payload.clone(), options).await.map(drop)
+            async move { self.store.put_opts(&path(key)?, payload, options).await.map(drop) }
         };
         match self.retried(put).await {
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
@@ -186,7 +187,8 @@ impl Vault {
 
     /// Puts a small object, in the place of what is there.
     pub(crate) async fn put(&self, key: &str, bytes: &[u8]) -> Result<(), BackupError> {
-        let put = async || self.store.put(&path(key)?, PutPayload::from(bytes.to_vec())).await.map(drop);
+        let put =
+            || async move { self.store.put(&path(key)?, PutPayload::from(bytes.to_vec())).await.map(drop) };
         self.retried(put).await.map_err(|error| self.unusable(key, &error))
     }
 
@@ -249,7 +251,7 @@ impl Vault {
 
     /// A small object.
     pub(crate) async fn get(&self, key: &str, bytes_max: u64) -> Result<Vec<u8>, BackupError> {
-        let get = async || {
+        let get = || async move {
             let found = self.store.get(&path(key)?).await?;
             if found.meta.size > bytes_max {
                 return Ok(None);
@@ -269,7 +271,7 @@ impl Vault {
         on_progress: OnProgress<'_>,
     ) -> Result<(), BackupError> {
         let disk = |error| BackupError::disk(into, &error);
-        let there = self.retried(async || self.store.head(&path(key)?).await).await;
+        let there = self.retried(|| async move { self.store.head(&path(key)?).await }).await;
         let there = there.map_err(|error| self.failed(key, error))?;
         if there.size != bytes {
             return Err(BackupError::damaged(key, format!("it has {} bytes instead of {bytes}", there.size)));
@@ -321,7 +323,8 @@ impl Vault {
     /// Every object whose name begins with the folder `under`.
     pub(crate) async fn list(&self, under: &str) -> Result<Vec<Object>, BackupError> {
         let folder = path(under).map_err(|error| self.unusable(under, &error))?;
-        let list = async || self.store.list(Some(&folder)).try_collect::<Vec<_>>().await;
+        let folder = &folder;
+        let list = || async move { self.store.list(Some(folder)).try_collect::<Vec<_>>().await };
         let found = self.retried(list).await.map_err(|error| self.unusable(under, &error))?;
         let object = |meta: object_store::ObjectMeta| Object {
             key: meta.location.to_string(),
@@ -334,21 +337,25 @@ impl Vault {
     /// Names of the folders directly in `under`.
     pub(crate) async fn folders(&self, under: &str) -> Result<Vec<String>, BackupError> {
         let folder = path(under).map_err(|error| self.unusable(under, &error))?;
-        let list = async || self.store.list_with_delimiter(Some(&folder)).await;
+        let folder = &folder;
+        let list = || async move { self.store.list_with_delimiter(Some(folder)).await };
         let found = self.retried(list).await.map_err(|error| self.unusable(under, &error))?;
         Ok(found.common_prefixes.iter().filter_map(|path| path.filename().map(str::to_owned)).collect())
     }
 
     /// Removes an object; one that is not there is removed already.
     pub(crate) async fn remove(&self, key: &str) -> Result<(), BackupError> {
-        match self.retried(async || self.store.delete(&path(key)?).await).await {
+        match self.retried(|| async move { self.store.delete(&path(key)?).await }).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed(key, error)),
         }
     }
 
     /// Tries again what may work later: anything but a clear answer.
-    async fn retried<T>(&self, request: impl AsyncFn() -> Result<T, Error>) -> Result<T, Error> {
+    async fn retried<T, F>(&self, request: impl Fn() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let mut backoff = backoff();
         loop {
             match request().await {

@@ -57,7 +57,7 @@ fn description(subject: Subject) -> Description {
             written_by: "noise".into(),
             ids_handed_out: 0,
             tables: BTreeMap::new(),
-            content_sha256: String::new(),
+            content_hash: String::new(),
         },
         made_by: "tests".into(),
     }

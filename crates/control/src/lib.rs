@@ -7,13 +7,18 @@
 
 mod api_keys;
 mod audit;
+mod backup_keys;
+mod backups;
 mod changes;
 mod deletions;
+mod erasures;
 mod error;
 mod invites;
 mod members;
 mod plans;
 mod postgres;
+mod restore_tests;
+mod restores;
 mod sqlite;
 mod tenants;
 mod usage;
@@ -29,13 +34,18 @@ use tenancy::Environment;
 
 pub use api_keys::{ApiKey, KeyOwner, NewApiKey, StoredApiKey};
 pub use audit::{Actor, AuditQuery, AuditRecord};
+pub use backup_keys::{BackupKey, WrappedBackupKey};
+pub use backups::Backup;
 pub use changes::{Change, Changes};
 pub use deletions::Deletion;
+pub use erasures::Erasure;
 pub use error::ControlError;
 pub use invites::{Invite, NewInvite, Spent};
 pub use members::{Member, NewMember};
 pub use plans::Plan;
 pub use postgres::{Inspected, Migrate, Migrated, PostgresOptions};
+pub use restore_tests::RestoreTest;
+pub use restores::{EndedRestore, NewRestore, Restore};
 pub use tenants::{NewOwner, NewTenant, TenantWithLimits};
 pub use usage::{Conflict, Recorded, UsageDay, UsageEventsQuery, UsageHour};
 pub use usage_adjustments::{Adjustment, Correction, NewAdjustment};

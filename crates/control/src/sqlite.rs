@@ -38,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sqlite/migrations/0001_control_plane.sql"),
     include_str!("sqlite/migrations/0002_people_and_deletions.sql"),
     include_str!("sqlite/migrations/0003_usage_proof.sql"),
+    include_str!("sqlite/migrations/0004_backups.sql"),
 ];
 
 pub(crate) struct Database {

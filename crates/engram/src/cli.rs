@@ -44,6 +44,12 @@ pub(crate) struct Shared {
     /// Where the control plane is: embedded or postgres://...; better as the variable [env: ENGRAM_CONTROL_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     pub(crate) control_url: Option<String>,
+    /// Where backups go: file:///path or s3://bucket/prefix [env: ENGRAM_BACKUP_VAULT]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub(crate) vault: Option<String>,
+    /// The S3 server's URL, when it is not Amazon's [env: ENGRAM_BACKUP_VAULT_ENDPOINT]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
+    pub(crate) vault_endpoint: Option<String>,
     /// Any other setting, such as --set limits.in_flight=100 (see `engram config check`)
     #[arg(long, global = true, value_name = "NAME=VALUE", help_heading = "Everywhere")]
     pub(crate) set: Vec<String>,
@@ -128,6 +134,14 @@ pub(crate) enum Command {
     Usage(commands::usage::Usage),
     /// Who changed what, when and from where
     Audit(commands::audit::Audit),
+    /// Make and list backups
+    Backup(commands::backup::BackupCommand),
+    /// Put a backup of a tenant in the place of what is there
+    Restore(commands::restore::RestoreCommand),
+    /// Prove backups by restoring them into a sandbox
+    RestoreTest(commands::restore_test::RestoreTestCommand),
+    /// The key that opens every backup: make one, change it
+    OperatorKey(commands::operator_key::OperatorKeyCommand),
     /// Who serves the data folder, where, and how much is in it
     Status(commands::status::Status),
     /// Show and refresh the identity provider's keys
@@ -160,6 +174,12 @@ impl Shared {
         }
         if let Some(url) = &self.control_url {
             sources = sources.with_flag("control.url", url);
+        }
+        for (name, value) in [("backup.vault", &self.vault), ("backup.vault_endpoint", &self.vault_endpoint)]
+        {
+            if let Some(value) = value {
+                sources = sources.with_flag(name, value);
+            }
         }
         for pair in &self.set {
             let Some((name, value)) = pair.split_once('=') else {

@@ -111,6 +111,14 @@ impl Fleet {
         Ok(self.lease(slot, open))
     }
 
+    /// Refuses work that adds bytes while the volume is nearly full.
+    ///
+    /// # Errors
+    /// [`FleetError::VolumeFull`].
+    pub fn expect_room(&self) -> Result<(), FleetError> {
+        if self.volume.is_nearly_full() { Err(FleetError::VolumeFull) } else { Ok(()) }
+    }
+
     /// A folder on the volume of the stores for copies on their way; emptied at every start.
     pub fn scratch(&self) -> PathBuf {
         self.root.join(SCRATCH)

@@ -21,6 +21,7 @@ pub use dev_access::DevAccess;
 pub use lifecycle::{InFlight, Lifecycle};
 pub use start::StartError;
 
+use crate::backups::Backups;
 use crate::config::Config;
 use crate::jobs::{Deletions, JobTasks, ReconciledUsage};
 use crate::telemetry::Telemetry;
@@ -28,6 +29,9 @@ use crate::vectors::Vectors;
 
 /// The longest a shutdown waits for the usage spool to reach the ledger; the rest is sent at the next start.
 const SPOOL_DRAIN: Duration = Duration::from_secs(5);
+
+/// The longest a shutdown waits for backups and restores at work.
+const RUNS_DRAIN: Duration = Duration::from_secs(10);
 
 /// A running service. Doors borrow it; it knows no listener.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct App {
     pub meter: Arc<Meter>,
     /// Every tenant's store.
     pub fleet: Arc<Fleet>,
+    /// The vault, and what is at work on it.
+    pub backups: Backups,
     /// Text in, vectors out.
     pub vectors: Arc<Vectors>,
     /// Metrics.
@@ -99,6 +105,10 @@ impl App {
         self.lifecycle.begin_drain();
         let Background { jobs, meter, gateway } = std::mem::take(&mut *self.background.lock());
         drop((jobs, gateway));
+        // What is cut short is put back by whoever opens the tenant next.
+        if tokio::time::timeout(RUNS_DRAIN, self.backups.runs.finish()).await.is_err() {
+            tracing::warn!("a backup or a restore is cut short; what it was at stays as it was");
+        }
         self.gateway.write_last_uses().await;
         let waiting = self.meter.drain(SPOOL_DRAIN).await;
         if waiting > 0 {

@@ -10,16 +10,18 @@ mod search;
 mod values;
 
 pub use administration::{
-    AdjustmentInput, AuditLogQuery, InviteInput, KeyInput, MemberInput, OwnUsageQuery, PlanInput, PlanTarget,
-    ReportFormat, TenantChange, TenantInput, TenantQuery, UsageEventsInput, UsagePeriod, UsageQuery,
-    accept_invite, add_member, adjust_usage, create_api_key, create_invite, create_tenant, list_tenants,
-    list_usage_events, of_tenant, reconcile_usage, report_usage, rotate_api_key, set_plan, show_audit_log,
-    show_usage, slug, tenants_cursor, update_member, update_tenant, usage_cursor,
+    AdjustmentInput, AuditLogQuery, BackupQuery, InviteInput, KeyInput, MemberInput, OwnUsageQuery,
+    PlanInput, PlanTarget, ReportFormat, RestoreInput, RestoreSource, TenantChange, TenantInput, TenantQuery,
+    UsageEventsInput, UsagePeriod, UsageQuery, accept_invite, add_member, adjust_usage, create_api_key,
+    create_invite, create_restore, create_restore_test, create_tenant, list_backups, list_restore_tests,
+    list_tenants, list_usage_events, of_tenant, reconcile_usage, report_usage, rotate_api_key, set_plan,
+    show_audit_log, show_usage, slug, tenants_cursor, update_member, update_tenant, usage_cursor,
 };
 pub use fields::{Fields, Form, Problems};
 pub use memories::{
-    BatchRow, DeleteInput, LIST_LIMIT_DEFAULT, PAGE_LIMIT_MAX, RevertInput, UpdateInput, create_memory,
-    create_memory_batch, delete_memories, list_memories, next_cursor, revert_memory, update_memory,
+    BatchRow, DeleteInput, Deletion, LIST_LIMIT_DEFAULT, PAGE_LIMIT_MAX, RevertInput, UpdateInput,
+    create_memory, create_memory_batch, delete_memories, delete_memory, list_memories, next_cursor,
+    revert_memory, update_memory,
 };
 pub use search::{SEARCH_LIMIT_DEFAULT, SearchInput, search};
 pub use values::{boolean, integer, number, object, positive, text, texts, time, word};

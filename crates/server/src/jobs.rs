@@ -1,12 +1,16 @@
 //! Background work: each job is a file, the registry is the list.
 
+mod back_up_tenants;
 mod close_idle_stores;
 mod delete_tenants;
 mod embed_pending_memories;
+mod finish_erasures;
 mod prune_usage;
 mod purge_expired_memories;
 mod reconcile_usage;
 mod registry;
+mod retain_backups;
+mod test_restores;
 
 pub use delete_tenants::Deletions;
 pub use reconcile_usage::ReconciledUsage;

@@ -1,6 +1,7 @@
 //! The service: doors of equal rank (REST, MCP), the operations where they meet, jobs, configuration.
 
 pub mod app;
+pub mod backups;
 pub mod config;
 pub mod decode;
 pub mod edge;

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod audit_log;
+mod backups;
 mod call;
 mod csv_answer;
 mod docs_page;

@@ -100,6 +100,8 @@ async fn every_flipped_bit_and_every_cut_of_an_object_is_refused() {
     assert_eq!(refused.0, 9 * good.len());
     let longer = [good.as_slice(), b"x"].concat();
     bench.check_refused(&owner, &manifest, name, &longer, "a byte more").await;
+    let scratch = bench.folder.path().join("rehearsal");
+    assert!(backup::refuses_damage(&bench.vault, &owner.key, &manifest, &scratch).await.unwrap());
     assert_eq!(bench.fetch(&owner, &manifest).await.unwrap(), plain);
 }
 

@@ -70,7 +70,7 @@ impl Bench {
 }
 
 fn description(owner: &Owner, ts_ms: i64) -> Description {
-    let table = TableFacts { rows: 3, sha256: "00".into() };
+    let table = TableFacts { rows: 3, hash: "00".into() };
     Description {
         id: BackupId::at(Timestamp::from_millisecond(ts_ms).unwrap()),
         subject: owner.subject.clone(),
@@ -82,7 +82,7 @@ fn description(owner: &Owner, ts_ms: i64) -> Description {
             written_by: "SQLite".into(),
             ids_handed_out: 7,
             tables: BTreeMap::from([("memory".into(), table)]),
-            content_sha256: "11".into(),
+            content_hash: "11".into(),
         },
         made_by: "tests".into(),
     }

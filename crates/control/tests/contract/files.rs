@@ -42,7 +42,7 @@ async fn a_newer_schema_is_refused() {
     drop(plane.control);
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = open(&path, Environment::Dev).await.unwrap_err();
-    assert!(matches!(error, ControlError::NewerSchema { found: 99, known: 3 }), "{error}");
+    assert!(matches!(error, ControlError::NewerSchema { found: 99, known: 4 }), "{error}");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod keys;
 mod ledger;
 mod people;
 mod postgres;
+mod safekeeping;
 mod tenants;
 mod usage_proof;
 
@@ -91,6 +92,7 @@ async fn everything_holds_on_postgres_too() {
     deletions::on_postgres(&server).await;
     ledger::on_postgres(&server).await;
     usage_proof::on_postgres(&server).await;
+    safekeeping::on_postgres(&server).await;
 }
 
 impl Plane {

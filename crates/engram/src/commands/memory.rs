@@ -39,7 +39,17 @@ enum Deed {
     /// List memories, newest first
     List(List),
     /// Forget one memory
-    Delete(Get),
+    Delete(Delete),
+}
+
+/// Forget a memory
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    get: Get,
+    /// Keep it away from every restore of a backup, too
+    #[arg(long)]
+    erase: bool,
 }
 
 /// Remember a text
@@ -138,11 +148,14 @@ impl Memory {
                     ask(&get.reach, &get.tenant, shared, async |door| door.get(&path).await).await?;
                 show(shared, &memory, one)
             }
-            Deed::Delete(get) => {
-                let path = format!("/v1/memories/{}", get.id);
+            Deed::Delete(Delete { get, erase }) => {
+                let query = if erase { "?erase=true" } else { "" };
+                let path = format!("/v1/memories/{}{query}", get.id);
                 ask(&get.reach, &get.tenant, shared, async |door| door.delete(&path).await).await?;
-                show(shared, &json!({"id": get.id, "deleted": true}), |_| {
-                    terminal::line(format!("forgot memory {}", get.id))
+                let shown = json!({"id": get.id, "deleted": true, "erased": erase});
+                show(shared, &shown, |_| {
+                    let how = if erase { "erased" } else { "forgot" };
+                    terminal::line(format!("{how} memory {}", get.id))
                 })
             }
             Deed::List(list) => list.run(shared).await,

@@ -15,6 +15,7 @@ use tenancy::Environment;
 
 use super::gateway_options::gateway_options;
 use super::{App, Background, DevAccess, Lifecycle, control_plane};
+use crate::backups::{self, Backups};
 use crate::config::{Config, UsageRecording};
 use crate::jobs::{Deletions, ReconciledUsage};
 use crate::telemetry::Telemetry;
@@ -54,6 +55,9 @@ pub enum StartError {
     /// The secret that keys are hashed with.
     #[error(transparent)]
     Pepper(#[from] PepperError),
+    /// The vault, or the operator's key.
+    #[error("backups: {0}")]
+    Backups(#[from] backups::Trouble),
     /// The embedding provider's settings.
     #[error("embedding: {0}")]
     Embedding(String),
@@ -106,6 +110,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
     let fleet = Fleet::open(&data_dir, fleet_options)?;
     vectors.follow(&fleet);
     let gateway = open_gateway(&config, &data_dir, &control, &meter, &clock)?;
+    let backups = Backups::open(&config, &clock)?;
     let dev = match environment {
         Environment::Dev => {
             let plan = &config.service.default_plan;
@@ -122,6 +127,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         gateway,
         meter,
         fleet,
+        backups,
         vectors,
         telemetry,
         lifecycle,
@@ -130,6 +136,9 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         dev,
         background: Mutex::default(),
     });
+    if let Err(error) = backups::fail_interrupted(&app).await {
+        tracing::warn!(%error, "restores that were cut short are not on record");
+    }
     *app.background.lock() = Background {
         jobs: Some(crate::jobs::start(&app)),
         meter: Some(app.meter.start()),

@@ -3,6 +3,7 @@
 //! Where a request may name its tenant, the field `tenant` is known here and read by whoever admits the request.
 
 mod api_keys;
+mod backups;
 mod members;
 mod plans;
 mod reports;
@@ -17,6 +18,10 @@ use super::fields::{Form, Problems};
 use super::values::text;
 
 pub use api_keys::{KeyInput, create_api_key, rotate_api_key};
+pub use backups::{
+    BackupQuery, RestoreInput, RestoreSource, create_restore, create_restore_test, list_backups,
+    list_restore_tests,
+};
 pub use members::{InviteInput, MemberInput, accept_invite, add_member, create_invite, update_member};
 pub use plans::{PlanInput, PlanTarget, set_plan};
 pub use reports::{AuditLogQuery, ReportFormat, UsageQuery, of_tenant, report_usage, show_audit_log};

@@ -45,6 +45,17 @@ pub struct DeleteInput {
     pub workspace: Option<String>,
     /// Whether to.
     pub mode: DeleteMode,
+    /// For how long.
+    pub deletion: Deletion,
+}
+
+/// How far a deletion goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// Until an older backup is restored.
+    Delete,
+    /// For ever.
+    Erase,
 }
 
 /// Reads a memory to store. Rules of the engine are looked at here only when something is wrong already, so
@@ -161,10 +172,32 @@ pub fn delete_memories(body: Value) -> Result<DeleteInput, Problems> {
             Some(true) => DeleteMode::DryRun,
             Some(false) | None => DeleteMode::Delete,
         };
+        let deletion = deletion(fields.get("erase", boolean));
         fields.finish();
-        Some(DeleteInput { filter: filter?, workspace, mode })
+        Some(DeleteInput { filter: filter?, workspace, mode, deletion })
     });
     whole(input, problems)
+}
+
+/// Reads how far the deletion of one memory goes.
+///
+/// # Errors
+/// Every problem.
+pub fn delete_memory(query: Value) -> Result<Deletion, Problems> {
+    let mut problems = Problems::new();
+    let input = Fields::of(query, Form::Query, &mut problems).map(|mut fields| {
+        let erase = fields.get("erase", boolean);
+        fields.finish();
+        deletion(erase)
+    });
+    whole(input, problems)
+}
+
+fn deletion(erase: Option<bool>) -> Deletion {
+    match erase {
+        Some(true) => Deletion::Erase,
+        Some(false) | None => Deletion::Delete,
+    }
 }
 
 /// Reads what to list; the same names in a body and in a query string.

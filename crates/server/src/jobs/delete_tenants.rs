@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use backup::{Kind, Subject};
 use control::{Actor, Deletion};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -14,17 +15,20 @@ use tenancy::TenantId;
 use tokio::sync::Notify;
 
 use crate::app::App;
+use crate::backups;
 
 /// The first wait after a failed try; it doubles with each.
 const RETRY_FIRST: SignedDuration = SignedDuration::from_secs(30);
 /// The longest wait between two tries.
 const RETRY_MAX: SignedDuration = SignedDuration::from_hours(1);
 
-/// What removes a tenant, in this order. A step answers what it did, for the receipt; backups and key material get
-/// their step here.
+/// What removes a tenant, in this order. A step answers what it did, for the receipt. The key goes first: with it every
+/// backup becomes unreadable at once, however long their removal takes.
 const STEPS: &[Step] = &[
+    Step { name: "destroy_backup_key", run: |app, tenant| Box::pin(destroy_backup_key(app, tenant)) },
     Step { name: "count_contents", run: |app, tenant| Box::pin(count_contents(app, tenant)) },
     Step { name: "remove_files", run: |app, tenant| Box::pin(remove_files(app, tenant)) },
+    Step { name: "remove_backups", run: |app, tenant| Box::pin(remove_backups(app, tenant)) },
 ];
 
 struct Step {
@@ -101,6 +105,23 @@ async fn carry_on(app: &Arc<App>, deletion: &Deletion) -> Result<(), String> {
     app.deletions.forget(tenant);
     tracing::info!(%tenant, slug = %deletion.slug, "a deleted tenant has left nothing behind");
     Ok(())
+}
+
+async fn destroy_backup_key(app: Arc<App>, tenant: TenantId) -> Result<Value, String> {
+    let subject = Subject::parse(tenant.as_str()).map_err(|error| error.to_string())?;
+    backups::destroy(&app, &subject).await.map_err(|error| error.to_string())?;
+    Ok(json!({ "done_at": app.clock.now() }))
+}
+
+async fn remove_backups(app: Arc<App>, tenant: TenantId) -> Result<Value, String> {
+    let subject = Subject::parse(tenant.as_str()).map_err(|error| error.to_string())?;
+    let on_record = app.control.backups(&tenant).await.map_err(|error| error.to_string())?;
+    for backup in &on_record {
+        app.control.forget_backup(backup, &Actor::system()).await.map_err(|error| error.to_string())?;
+    }
+    let objects = app.backups.vault.remove_subject(Kind::Database, &subject).await;
+    let objects = objects.map_err(|error| error.to_string())?;
+    Ok(json!({ "done_at": app.clock.now(), "backups": on_record.len(), "objects": objects }))
 }
 
 /// Counted before anything is removed, so that the receipt is true over a crash. A store that does not open is

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{
-    close_idle_stores, delete_tenants, embed_pending_memories, prune_usage, purge_expired_memories,
-    reconcile_usage,
+    back_up_tenants, close_idle_stores, delete_tenants, embed_pending_memories, finish_erasures, prune_usage,
+    purge_expired_memories, reconcile_usage, retain_backups, test_restores,
 };
 use crate::app::App;
 
@@ -30,6 +30,10 @@ pub const JOBS: &[Job] = &[
         .rung_by(|app| app.deletions.bell()),
     every(MINUTE.saturating_mul(5), "reconcile_usage", |app| Box::pin(reconcile_usage::run(app))),
     every(MINUTE.saturating_mul(60), "prune_usage", |app| Box::pin(prune_usage::run(app))),
+    every(MINUTE, "finish_erasures", |app| Box::pin(finish_erasures::run(app))),
+    every(MINUTE.saturating_mul(10), "back_up_tenants", |app| Box::pin(back_up_tenants::run(app))),
+    every(MINUTE.saturating_mul(60), "retain_backups", |app| Box::pin(retain_backups::run(app))),
+    every(MINUTE.saturating_mul(60), "test_restores", |app| Box::pin(test_restores::run(app))),
 ];
 
 type Run = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;

@@ -5,6 +5,7 @@
 mod api_keys;
 mod audit_log;
 mod authority;
+mod backups;
 mod deletions;
 mod invites;
 mod jwks;
@@ -24,6 +25,10 @@ use crate::app::App;
 pub use api_keys::{create_api_key, create_operator_key, list_api_keys, revoke_api_key, rotate_api_key};
 pub use audit_log::show_audit_log;
 pub use authority::{Caller, Person};
+pub use backups::{
+    create_all_backups, create_backup, create_restore, create_restore_test, list_backups, list_replaced,
+    list_restore_tests, list_restores, plan_restore, rotate_operator_key, show_run, show_tenant_run,
+};
 pub use deletions::{delete_tenant, show_deletion};
 pub use invites::{accept_invite, create_invite, list_invites, revoke_invite};
 pub use jwks::{refresh_jwks, show_jwks};

@@ -18,7 +18,7 @@ pub async fn delete_memories_by_filter(
     input: DeleteInput,
 ) -> Result<Done<api::DeletedMemories>, Failure> {
     let lease = app.fleet.store(pass.tenant()).await?;
-    let DeleteInput { filter, workspace, mode } = input;
+    let DeleteInput { filter, workspace, mode, deletion: _ } = input;
     let named = workspace.clone();
     let deleted = lease.remove(move |store| store.delete_matching(filter, workspace, mode)).await?;
     let storage_bytes_delta = match mode {

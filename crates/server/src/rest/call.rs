@@ -152,6 +152,11 @@ impl Call {
         }
     }
 
+    /// The operator who is calling.
+    pub(crate) fn operator(&self, pass: &OperatorPass) -> Caller {
+        self.caller(pass.principal())
+    }
+
     /// Who is calling, once it is proven.
     fn caller(&self, principal: &Principal) -> Caller {
         let peer = edge::credentials(&self.parts.headers, &self.parts.extensions).peer;

@@ -5,7 +5,7 @@ use engine::Outcome;
 use tenancy::Operation;
 
 use super::call::Call;
-use crate::decode::{self, Form};
+use crate::decode::{self, Deletion, Form};
 use crate::edge::json_answer;
 use crate::operations::{self, StoredMemory};
 
@@ -118,21 +118,30 @@ pub(super) async fn update_memory(call: Call) -> Response {
 }
 
 /// Delete a memory and its history
+///
+/// A deleted memory is back when an older backup is restored; with `erase=true` it stays away.
 #[utoipa::path(delete, path = "/v1/memories/{id}", tag = "memories", operation_id = "delete_memory",
-    params(("id" = i64, Path, description = "The memory's id.", minimum = 1)),
+    params(
+        ("id" = i64, Path, description = "The memory's id.", minimum = 1),
+        ("erase" = Option<bool>, Query, description = "Keep it away from every restore, too."),
+    ),
     responses((status = 204, description = "Deleted")))]
 pub(super) async fn delete_memory(call: Call) -> Response {
     call.answer_empty(Operation::DeleteMemory, async |call, pass| {
-        call.expect_no_query()?;
+        let deletion = decode::delete_memory(call.query()?)?;
         let id = call.memory_id().await?;
-        operations::delete_memory(call.app(), pass, id).await
+        match deletion {
+            Deletion::Delete => operations::delete_memory(call.app(), pass, id).await,
+            Deletion::Erase => operations::erase_memory(call.app(), pass, id).await,
+        }
     })
     .await
 }
 
 /// Delete every memory a filter matches
 ///
-/// With `dry_run` it only tells which ones that would be. An empty filter matches everything.
+/// With `dry_run` it only tells which ones that would be. An empty filter matches everything. With `erase` they stay away from
+/// every restore, too.
 #[utoipa::path(post, path = "/v1/memories/delete", tag = "memories", operation_id = "delete_memories_by_filter",
     request_body = api::DeleteMemories,
     responses((status = 200, description = "What was deleted, or would be", body = api::DeletedMemories)))]
@@ -143,7 +152,10 @@ pub(super) async fn delete_memories_by_filter(call: Call) -> Response {
         async |call, pass| {
             call.expect_no_query()?;
             let input = decode::delete_memories(call.json().await?)?;
-            operations::delete_memories_by_filter(call.app(), pass, input).await
+            match input.deletion {
+                Deletion::Delete => operations::delete_memories_by_filter(call.app(), pass, input).await,
+                Deletion::Erase => operations::erase_memories_by_filter(call.app(), pass, input).await,
+            }
         },
     )
     .await

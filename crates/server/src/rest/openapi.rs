@@ -32,6 +32,7 @@ const PUBLIC_STATUSES: &[u16] = &[400, 405, 408, 413, 500, 503];
         (name = "workspaces", description = "What there is"),
         (name = "usage", description = "What was used"),
         (name = "administration", description = "Tenants, keys and plans"),
+        (name = "backups", description = "Backups, restores, and the rehearsals that prove them"),
         (name = "service", description = "The service itself; without a key"),
     )
 )]

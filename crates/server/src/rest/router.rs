@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    api_keys, audit_log, docs_page, invites, jwks, members, memories, openapi, plans, protected_resource,
-    search, service, stats, tenants, usage, workspaces,
+    api_keys, audit_log, backups, docs_page, invites, jwks, members, memories, openapi, plans,
+    protected_resource, search, service, stats, tenants, usage, workspaces,
 };
 use crate::app::App;
 use crate::edge::{self, Arrival};
@@ -82,6 +82,16 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(audit_log::show_audit_log))
         .routes(routes!(jwks::show_jwks))
         .routes(routes!(jwks::refresh_jwks))
+        // backups
+        .routes(routes!(backups::create_backup, backups::list_backups))
+        .routes(routes!(backups::create_all_backups))
+        .routes(routes!(backups::create_restore, backups::list_restores))
+        .routes(routes!(backups::plan_restore))
+        .routes(routes!(backups::list_replaced))
+        .routes(routes!(backups::show_tenant_run))
+        .routes(routes!(backups::show_run))
+        .routes(routes!(backups::create_restore_test, backups::list_restore_tests))
+        .routes(routes!(backups::rotate_operator_key))
         // the service itself
         .routes(routes!(service::health))
         .routes(routes!(service::ready))

@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod audit_log;
+mod backups;
 mod bad_input;
 mod edge;
 mod embedding;

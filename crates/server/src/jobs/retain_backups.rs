@@ -1,0 +1,69 @@
+//! Removes backups that the rules of retention let go, litter that crashes left in the vault, and files that restores
+//! replaced long ago.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use backup::{Found, Kept, Kind, Policy, Subject, removals};
+use control::{Actor, Backup};
+use jiff::SignedDuration;
+use tenancy::TenantId;
+
+use crate::app::App;
+use crate::backups::Trouble;
+
+/// Litter younger than this may be a backup on its way.
+const LITTER_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+pub(super) async fn run(app: Arc<App>) -> Result<(), String> {
+    let mut failed = Vec::new();
+    let mut orphans = 0;
+    let tenants = app.fleet.tenants_on_disk().map_err(|error| error.to_string())?;
+    let mut quarantined = 0_u32;
+    for tenant in &tenants {
+        quarantined += u32::from(app.fleet.quarantine(tenant).is_some());
+        match retain(&app, tenant).await {
+            Ok(litter) => orphans += litter,
+            Err(error) => failed.push(format!("{tenant}: {error}")),
+        }
+    }
+    metrics::gauge!("engram_backup_orphans").set(orphans as f64);
+    metrics::gauge!("engram_tenants_quarantined").set(f64::from(quarantined));
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+}
+
+/// Returns how many pieces of litter are there and too young to be removed.
+async fn retain(app: &App, tenant: &TenantId) -> Result<usize, Trouble> {
+    let settings = &app.config.backup;
+    let kept_for = SignedDuration::from_hours(24 * i64::from(settings.keep_replaced_days));
+    let before = app.clock.now().saturating_sub(kept_for).unwrap_or_default();
+    app.fleet.remove_replaced(tenant, before.as_millisecond()).await?;
+
+    let policy =
+        Policy { daily: settings.keep_daily, weekly: settings.keep_weekly, monthly: settings.keep_monthly };
+    let backups = app.control.backups(tenant).await?;
+    let kept = |b: &Backup| Kept { id: b.id.clone(), at: b.created_at, verified: b.verified_at.is_some() };
+    let gone: HashSet<_> =
+        removals(&backups.iter().map(kept).collect::<Vec<_>>(), &policy).into_iter().collect();
+    for backup in backups.iter().filter(|backup| gone.contains(&backup.id)) {
+        // Off the record first: what is on record can be restored.
+        app.control.forget_backup(backup, &Actor::system()).await?;
+        app.backups.vault.remove_backup(Kind::Database, &backup.object_key).await?;
+    }
+    let subject = Subject::parse(tenant.as_str()).map_err(|error| Trouble::Refused(error.to_string()))?;
+    let on_record: HashSet<_> = backups.iter().map(|backup| backup.object_key.as_str()).collect();
+    let mut young = 0;
+    for listed in app.backups.vault.listed(Kind::Database, &subject).await? {
+        if listed.found == Found::Whole && on_record.contains(listed.object.as_str()) {
+            continue;
+        }
+        let age_ms = app.clock.now_ms().saturating_sub(listed.modified_ms);
+        if SignedDuration::from_millis(age_ms) < LITTER_AFTER {
+            young += 1;
+            continue;
+        }
+        tracing::info!(object = listed.object, found = ?listed.found, "removes what nobody has on record");
+        app.backups.vault.remove_backup(Kind::Database, &listed.object).await?;
+    }
+    Ok(young)
+}
