@@ -2,9 +2,11 @@
 
 mod audit_log;
 mod backups;
+mod checks;
 mod error_code;
 mod jwks;
 mod keys;
+mod load;
 mod members;
 mod memories;
 mod plans;
@@ -18,9 +20,11 @@ pub use backups::{
     Backup, BackupList, CreateRestore, CreateRestoreTest, Imported, ReplacedFile, ReplacedFileList, Restore,
     RestoreCheck, RestoreList, RestorePlan, RestoreTest, RestoreTestList, RestoreTestRun, Run,
 };
+pub use checks::{Check, Checks};
 pub use error_code::{ErrorBody, ErrorCode, ErrorDetail};
 pub use jwks::JwksStatus;
 pub use keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, RotateApiKey};
+pub use load::{ChangeLoad, Load, RouteTime, ShedClasses, TenantCap};
 pub use members::{
     AcceptInvite, AddMember, CreateInvite, CreatedInvite, Invite, InviteList, Member, MemberList,
     UpdateMember,

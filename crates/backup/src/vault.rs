@@ -168,8 +168,10 @@ impl Vault {
     async fn put_payload(&self, key: &str, payload: PutPayload) -> Result<(), BackupError> {
         let put = || {
             let payload = payload.clone();
-            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-            async move { self.store.put_opts(&path(key)?, payload, options).await.map(drop) }
+            async move {
+                let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+                self.store.put_opts(&path(key)?, payload, options).await.map(drop)
+            }
         };
         match self.retried(put).await {
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {

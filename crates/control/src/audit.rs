@@ -8,7 +8,8 @@ use std::fmt;
 use jiff::Timestamp;
 use tenancy::TenantId;
 
-use crate::postgres::ask;
+use crate::postgres::{ask, change};
+use crate::sqlite::WriteTransaction as SqliteTransaction;
 use crate::{Backend, Control, ControlError};
 
 /// Whoever asks for a change, and from where.
@@ -16,6 +17,19 @@ use crate::{Backend, Control, ControlError};
 pub struct Actor {
     name: String,
     origin: Option<String>,
+}
+
+/// Something that was done, for the audit log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deed {
+    /// The tenant it was done to; `None` for the installation.
+    pub tenant: Option<TenantId>,
+    /// Its name, such as `shed_requests`.
+    pub action: &'static str,
+    /// What it was done to.
+    pub target: String,
+    /// More about it; a JSON object.
+    pub details: serde_json::Value,
 }
 
 /// Which rows of the audit log to read.
@@ -93,6 +107,39 @@ impl Control {
             Backend::Sqlite(database) => database.read(move |reader| sqlite::read(reader, &query)).await,
             Backend::Postgres(database) => {
                 ask!(database, |reader| postgres::read(reader, &query))
+            }
+        }
+    }
+}
+
+impl Control {
+    /// Puts a deed on record that changes nothing in the control plane itself, such as a class of requests that is
+    /// turned away.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    pub async fn record_deed(&self, deed: Deed, by: &Actor) -> Result<(), ControlError> {
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let by = by.clone();
+                let insert = move |transaction: &SqliteTransaction<'_>| {
+                    let Deed { tenant, action, target, details } = &deed;
+                    let now = transaction.now();
+                    sqlite::insert(transaction.tx(), now, tenant.as_ref(), &by, action, target, details)
+                };
+                database.write(insert).await
+            }
+            Backend::Postgres(database) => {
+                let Deed { tenant, action, target, details } = &deed;
+                change!(database, |transaction| postgres::insert(
+                    transaction.tx(),
+                    transaction.now(),
+                    tenant.as_ref(),
+                    by,
+                    action,
+                    target,
+                    details
+                ))
             }
         }
     }

@@ -86,7 +86,9 @@ impl Control {
         match &self.backend {
             Backend::Sqlite(database) => {
                 let (subject, by) = (subject.to_owned(), by.clone());
-                database.write(move |deed| sqlite::destroy(deed, &subject, &by)).await
+                database.write(move |deed| sqlite::destroy(deed, &subject, &by)).await?;
+                // The key must not lie in the log either.
+                database.empty_log().await
             }
             Backend::Postgres(database) => change!(database, |deed| postgres::destroy(deed, subject, by)),
         }

@@ -32,6 +32,28 @@ pub enum ControlError {
         /// What became of it.
         why: Spent,
     },
+    /// An import needs a control plane in which nobody has done anything yet; choose another data folder or database.
+    #[error("this control plane is not empty: it has rows of {table}; an import needs an empty one")]
+    NotEmpty {
+        /// A table with rows.
+        table: &'static str,
+    },
+    /// What should be an export of a control plane is none that can be imported; nothing was.
+    #[error("nothing is imported; line {line} of the export: {why}")]
+    BadExport {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An export could not be written or read.
+    #[error("cannot {deed} the export: {error}")]
+    Io {
+        /// `read` or `write`.
+        deed: &'static str,
+        /// What the system said.
+        error: std::io::Error,
+    },
     /// The value breaks a rule of the control plane.
     #[error("{0}")]
     Invalid(String),

@@ -31,7 +31,7 @@ pub use connect::PostgresOptions;
 pub(crate) use outage::{Answer, Trouble};
 pub(crate) use rows::{parsed, signed, unless_taken, unsigned, word};
 pub use schema::{Inspected, Migrate, Migrated};
-pub(crate) use schema::{inspect, migrate};
+pub(crate) use schema::{inspect, migrate, needed as schema_version};
 pub(crate) use transaction::WriteTransaction;
 
 use follow::Follower;
@@ -82,6 +82,11 @@ impl Database {
     pub(crate) fn attempt(&self, longest: Duration) -> Result<Attempt<'_>, ControlError> {
         self.outage.refuse_while_away()?;
         Ok(Attempt { database: self, deadline: Instant::now() + longest, tries: 0 })
+    }
+
+    /// The time now, by the clock of whoever opened it.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) async fn client(&self) -> Answer<Object> {

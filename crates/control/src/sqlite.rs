@@ -135,6 +135,23 @@ impl Database {
         .await
         .map_err(ControlError::worker)?
     }
+
+    /// The time now, by the clock of whoever opened it.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Moves what was committed out of the log and cuts the log, so that nothing older than the newest state is on
+    /// disk. What a reader still looks at stays until another time.
+    pub(crate) async fn empty_log(&self) -> Result<(), ControlError> {
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || {
+            let writer = shared.writer.lock();
+            Ok(writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+        })
+        .await
+        .map_err(ControlError::worker)?
+    }
 }
 
 impl WriteTransaction<'_> {
@@ -204,6 +221,8 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
+    // What is deleted, such as a key, is overwritten where that costs no further page.
+    connection.pragma_update(None, "secure_delete", "FAST")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(connection)
 }
@@ -226,9 +245,14 @@ fn connect_to_ours(path: &Path) -> Result<Connection, ControlError> {
     }
 }
 
+/// The newest version this program knows.
+pub(crate) fn schema_version() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 fn migrate(connection: &mut Connection) -> Result<(), ControlError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = schema_version();
     if found > known {
         return Err(ControlError::NewerSchema { found, known });
     }

@@ -6,11 +6,15 @@ mod bounds;
 mod connection;
 mod cues;
 mod error;
+mod export;
 mod filter;
+mod import;
 mod index;
+mod integrity;
 mod memory;
 mod query;
 mod read;
+mod salvage;
 mod schema;
 mod search;
 mod snapshot;
@@ -23,7 +27,9 @@ mod writer;
 
 pub use bounds::{Bound, Bounds, Tally};
 pub use error::{EngineError, Problem};
+pub use export::{Exported, export_file};
 pub use filter::Filter;
+pub use import::{ExportFacts, ImportIds, Imported, check_export};
 pub use memory::{
     BATCH_ROWS_MAX, CONTENT_BYTES_MAX, Change, Draft, EmbeddingState, IDENTIFIER_CHARS_MAX, KIND_CHARS_MAX,
     METADATA_BYTES_MAX, METADATA_DEPTH_MAX, Memory, MemoryId, MemoryPatch, NewMemory, Revision,
@@ -31,8 +37,9 @@ pub use memory::{
 };
 pub use query::{
     Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking,
-    SearchAnswer, SearchQuery, Signal, Stats, WorkspaceSummary, telling_words,
+    SearchAnswer, SearchQuery, Signal, StageTimes, Stats, WorkspaceSummary, telling_words,
 };
+pub use salvage::{Salvaged, salvage};
 pub use schema::{SCHEMA_VERSION, sqlite_version};
 pub use snapshot::{FileFacts, TableRows, examine, prove};
 pub use store::{

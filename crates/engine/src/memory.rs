@@ -248,7 +248,8 @@ pub struct Revision {
 }
 
 /// What made a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum RevisionChange {
     /// It was stored.
     Created,

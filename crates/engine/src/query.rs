@@ -113,6 +113,19 @@ pub struct SearchAnswer {
     pub corrections: Vec<Correction>,
     /// Whether every stage ran to its end before the deadline.
     pub completeness: Completeness,
+    /// How long each stage took.
+    pub stages: StageTimes,
+}
+
+/// How long the stages of a search took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageTimes {
+    /// Words, people and dates of the query, and the candidates they lead to.
+    pub gather: Duration,
+    /// Every signal of every candidate.
+    pub rank: Duration,
+    /// The best ones read from the file, filters asked.
+    pub fill: Duration,
 }
 
 /// Whether a search had time for every stage.

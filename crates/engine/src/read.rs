@@ -16,6 +16,9 @@ pub(crate) const COLUMNS: &str = "memory.id, memory.content, memory.kind, memory
     memory.valid_from, memory.valid_to, memory.superseded_by, memory.custom_id, memory.version, \
     memory.created_at, memory.updated_at, memory.model_id";
 
+/// The part of [`COLUMNS`] that reads another table.
+pub(crate) const WORKSPACE_NAME: &str = "(SELECT name FROM workspace WHERE id = memory.workspace_id)";
+
 /// Not expired; one `?`, the present in milliseconds.
 pub(crate) const ALIVE: &str = "(memory.expires_at IS NULL OR memory.expires_at > ?)";
 
@@ -234,6 +237,6 @@ pub(crate) fn timestamp(ms: i64) -> Result<Timestamp, EngineError> {
         .map_err(|error| EngineError::Internal(format!("a time out of range: {error}")))
 }
 
-fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, EngineError> {
+pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, EngineError> {
     serde_json::from_str(text).map_err(|error| EngineError::Internal(format!("stored JSON: {error}")))
 }

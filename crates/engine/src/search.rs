@@ -7,22 +7,25 @@ mod feedback;
 mod fill;
 mod gather;
 mod length;
+mod meaning;
 mod neighbours;
 mod plan;
 mod rank;
 mod score;
+mod scratch;
 mod session;
 mod weights;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use crate::error::EngineError;
 use crate::index::Index;
-use crate::query::{Completeness, SearchAnswer, SearchQuery};
+use crate::query::{Completeness, SearchAnswer, SearchQuery, StageTimes};
 
-pub(crate) use gather::Scratch;
+use candidates::View;
+pub(crate) use scratch::Scratch;
 
 /// Answers `query` from one snapshot of the file and the index beside it.
 pub(crate) fn search(
@@ -33,24 +36,46 @@ pub(crate) fn search(
     scratch: &mut Scratch,
 ) -> Result<SearchAnswer, EngineError> {
     let until = query.deadline.map(|deadline| Instant::now() + deadline);
+    let mut watch = Stopwatch::start();
     let plan = plan::Plan::of(query, index, now_ms);
     if plan.is_empty() || query.limit == 0 {
         return Ok(SearchAnswer::default());
     }
     let snapshot = connection.unchecked_transaction()?;
-    let gathered = gather::gather(&snapshot, index, &plan, until, scratch)?;
+    scratch.fit(index.slots());
+    let gathered = gather::gather(&snapshot, index, &plan, until, &mut scratch.words)?;
+    let gather = watch.lap();
     let scale = score::Scale::of(&plan, gathered.words);
-    let mut allowed = fill::allowed_if_few(&snapshot, index, query)?;
-    let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
-    let mut hits = fill::fill(&snapshot, index, query, &plan, (&ranked, scale), allowed.is_some(), now_ms)?;
-    if hits.len() < query.limit && fill::is_filtered(query) && allowed.is_none() {
+    let few = fill::allowed_if_few(&snapshot, index, query)?;
+    let view = View { index, plan: &plan, allowed: few.as_deref(), now_ms };
+    let ranked = rank::rank(view, scratch, query.limit);
+    let rank = watch.lap();
+    let mut hits = fill::fill(&snapshot, query, view, &ranked, scale)?;
+    if hits.len() < query.limit && fill::is_filtered(query) && few.is_none() {
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
-        allowed = Some(fill::allowed(&snapshot, index, query)?);
-        let ranked = rank::rank(index, &plan, scratch, allowed.as_deref(), now_ms, query.limit);
-        hits = fill::fill(&snapshot, index, query, &plan, (&ranked, scale), true, now_ms)?;
+        let allowed = fill::allowed(&snapshot, index, query)?;
+        let view = View { allowed: Some(&allowed), ..view };
+        hits = fill::fill(&snapshot, query, view, &rank::rank(view, scratch, query.limit), scale)?;
     }
     scratch.clear();
-    Ok(SearchAnswer { hits, corrections: gathered.corrections, completeness: gathered.completeness })
+    let stages = StageTimes { gather, rank, fill: watch.lap() };
+    let (corrections, completeness) = (gathered.corrections, gathered.completeness);
+    Ok(SearchAnswer { hits, corrections, completeness, stages })
+}
+
+/// Time between two looks.
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since the last look.
+    fn lap(&mut self) -> Duration {
+        let last = std::mem::replace(&mut self.0, Instant::now());
+        self.0.duration_since(last)
+    }
 }
 
 /// Whether a stage may still start.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 use stdx::clock::SharedClock;
@@ -12,6 +13,7 @@ use crate::connection;
 use crate::error::{EngineError, Problem};
 use crate::filter::Filter;
 use crate::index::{Index, IndexChange};
+use crate::integrity;
 use crate::memory::{BATCH_ROWS_MAX, Draft, Memory, MemoryId, MemoryPatch, Revision};
 use crate::query::{ListQuery, Page, SearchAnswer, SearchQuery, Stats, WorkspaceSummary};
 use crate::read;
@@ -420,6 +422,20 @@ impl Store {
         self.read(|connection| read::count_up_to(connection, id))
     }
 
+    /// Writes that wait for their commit.
+    pub fn waiting_writes(&self) -> usize {
+        self.inner.writer.waiting()
+    }
+
+    /// What is wrong with the file: pages, indexes, references between tables. Nothing when it is whole. Reads all of
+    /// it, about a second for each gigabyte, while others go on.
+    ///
+    /// # Errors
+    /// `Damaged`, `Disk` when the file cannot even be read so far.
+    pub fn integrity_problems(&self) -> Result<Vec<String>, EngineError> {
+        integrity::problems(&connection::open_reader(&self.inner.path)?)
+    }
+
     /// Size of the write-ahead log, in bytes.
     pub fn wal_bytes(&self) -> u64 {
         let mut wal = self.inner.path.clone().into_os_string();
@@ -427,11 +443,16 @@ impl Store {
         std::fs::metadata(wal).map_or(0, |file| file.len())
     }
 
+    /// The present, as this store's clock tells it.
+    pub(crate) fn now(&self) -> Result<Timestamp, EngineError> {
+        read::timestamp(self.inner.clock.now_ms())
+    }
+
     fn model_id(&self) -> Option<i64> {
         self.inner.model.read().map(|(id, _)| id)
     }
 
-    fn write<T: Send + 'static>(
+    pub(crate) fn write<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&mut Session<'_>) -> Result<T, EngineError> + Send + 'static,
     ) -> Result<T, EngineError> {

@@ -104,6 +104,52 @@ unsafe fn dot_avx2(a: &[i8], b: &[i8]) -> i32 {
     lanes.iter().sum::<i32>() + dot_portable(&a[whole..length], &b[whole..length])
 }
 
+/// Words that hold one bit a component.
+pub(crate) fn sign_words(dimensions: usize) -> usize {
+    dimensions.div_ceil(64)
+}
+
+/// The signs of a vector, one bit a component: which are negative.
+pub(crate) fn signs(codes: &[i8]) -> impl Iterator<Item = u64> + '_ {
+    codes
+        .chunks(64)
+        .map(|codes| codes.iter().enumerate().fold(0, |word, (at, code)| word | u64::from(*code < 0) << at))
+}
+
+/// In how many components each row's sign differs from the query's; a row is as long as the query.
+pub(crate) fn differing_signs(query: &[u64], rows: &[u64], out: &mut [u16]) {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("popcnt") && std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has both features, which is all the function needs.
+        return unsafe { differing_signs_x86(query, rows, out) };
+    }
+    differing_signs_portable(query, rows, out);
+}
+
+/// # Safety
+/// The processor must have POPCNT and AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "popcnt,avx2")]
+unsafe fn differing_signs_x86(query: &[u64], rows: &[u64], out: &mut [u16]) {
+    differing_signs_portable(query, rows, out);
+}
+
+/// Written so that the compiler unrolls the usual 256 components.
+#[inline(always)]
+fn differing_signs_portable(query: &[u64], rows: &[u64], out: &mut [u16]) {
+    if let Ok(query) = <&[u64; 4]>::try_from(query) {
+        for (row, out) in rows.as_chunks::<4>().0.iter().zip(out) {
+            let differing = |at: usize| (row[at] ^ query[at]).count_ones();
+            *out = (differing(0) + differing(1) + differing(2) + differing(3)) as u16;
+        }
+        return;
+    }
+    for (row, out) in rows.chunks_exact(query.len().max(1)).zip(out) {
+        let differing: u32 = row.iter().zip(query).map(|(row, query)| (row ^ query).count_ones()).sum();
+        *out = differing as u16;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +177,22 @@ mod tests {
             let a: Vec<i8> = (0..length).map(|i| (i * 37 % 255 - 127) as i8).collect();
             let b: Vec<i8> = (0..length).map(|i| (i * 91 % 255 - 127) as i8).collect();
             assert_eq!(dot(&a, &b), dot_portable(&a, &b), "{length}");
+        }
+    }
+
+    #[test]
+    fn differing_signs_are_counted_at_every_length() {
+        for length in [1, 3, 64, 65, 256, 300, 1_024] {
+            let vector =
+                |step: i32| -> Vec<i8> { (0..length).map(|i| (i * step % 255 - 127) as i8).collect() };
+            let (query, rows) = (vector(37), [vector(91), vector(37), vector(13)]);
+            let bits = |codes: &Vec<i8>| signs(codes).collect::<Vec<u64>>();
+            assert_eq!(bits(&query).len(), sign_words(length as usize));
+            let mut out = [0; 3];
+            differing_signs(&bits(&query), &rows.iter().flat_map(bits).collect::<Vec<_>>(), &mut out);
+            let want =
+                rows.map(|row| row.iter().zip(&query).filter(|(a, b)| (**a < 0) != (**b < 0)).count() as u16);
+            assert_eq!(out, want, "{length}");
         }
     }
 

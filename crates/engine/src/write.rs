@@ -3,6 +3,7 @@
 
 mod analysed;
 mod idempotency;
+mod import;
 mod index_rows;
 mod remove;
 mod tally;
@@ -25,6 +26,7 @@ use tally::{Allowance, Occupied};
 use version::{fresh, patched};
 
 pub(crate) use analysed::{Analysed, analyse};
+pub(crate) use import::Places;
 pub(crate) use index_rows::model_id;
 pub(crate) use tally::{Counts, tally};
 
@@ -268,9 +270,9 @@ impl<'c> Session<'c> {
                 ":custom_id": memory.custom_id, ":now": self.now_ms, ":model_id": model_id,
             })?;
         memory.id = self.connection.last_insert_rowid();
-        self.put_terms(memory.id, analysed)?;
         let place = self.place_in_session(workspace_id, memory.session_id.as_deref(), analysed.tokens)?;
         self.put_fact(&memory, analysed, place)?;
+        self.put_terms(memory.id, analysed, String::new())?;
         if let Some(embedded) = embedded {
             self.put_vector(memory.id, &embedded)?;
         }
@@ -354,9 +356,9 @@ impl<'c> Session<'c> {
         let analysed = analyse(&new.content, new.actor.as_deref());
         if new.content != old.content || new.actor != old.actor {
             self.connection.prepare_cached("DELETE FROM keyword WHERE rowid = ?")?.execute([new.id])?;
-            self.put_terms(new.id, &analysed)?;
-            let gone = &analyse(&old.content, old.actor.as_deref()).words - &analysed.words;
-            self.forget_words(&gone)?;
+            let before = analyse(&old.content, old.actor.as_deref());
+            self.put_terms(new.id, &analysed, before.terms)?;
+            self.forget_words(&(&before.words - &analysed.words))?;
         }
         if new.content != old.content {
             let model_id = match embedded {

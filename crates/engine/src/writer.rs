@@ -138,6 +138,11 @@ impl Writer {
         answer.unwrap_or_else(|| Err(EngineError::Internal("the writer gave no answer".into())))
     }
 
+    /// Operations that wait for their commit.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.lock().waiting.len()
+    }
+
     /// Runs `work` with the connection while no group is being written.
     pub(crate) fn exclusively<T>(&self, work: impl FnOnce(&mut Connection) -> T) -> T {
         work(&mut self.held.lock().connection)

@@ -61,7 +61,9 @@ fn a_copy_of_a_copy_has_the_same_facts_and_reading_changes_nothing() {
     let (first, second) = (folder.path().join("first.db"), folder.path().join("odd name?%.db"));
     {
         let store = open(&folder.path().join("engram.db"));
-        (0..20).for_each(|n| drop(add(&store, &format!("a note about the number {n}"))));
+        for n in 0..20 {
+            add(&store, &format!("a note about the number {n}"));
+        }
         store.snapshot(&first).unwrap();
     }
     std::fs::copy(&first, &second).unwrap();
@@ -96,9 +98,9 @@ fn what_is_no_whole_store_of_ours_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("copy.db");
     let store = open(&folder.path().join("engram.db"));
-    (0..300).for_each(|n| {
-        drop(add(&store, &format!("a longer note, so that there are pages enough, number {n}")))
-    });
+    for n in 0..300 {
+        add(&store, &format!("a longer note, so that there are pages enough, number {n}"));
+    }
     store.snapshot(&copy).unwrap();
     let good = std::fs::read(&copy).unwrap();
     let facts = examine(&copy).unwrap();

@@ -1,6 +1,9 @@
-//! The benchmarks: speed under load, quality of retrieval, usage under kills, and the way in.
+//! The benchmarks: speed under load, speed of search, quality of retrieval, usage under kills, and the way in.
 
+mod builtin;
 pub(crate) mod gateway;
 pub(crate) mod load;
 pub(crate) mod retrieval;
+pub(crate) mod search;
+mod texts;
 pub(crate) mod usage;

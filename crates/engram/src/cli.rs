@@ -140,10 +140,16 @@ pub(crate) enum Command {
     Restore(commands::restore::RestoreCommand),
     /// Prove backups by restoring them into a sandbox
     RestoreTest(commands::restore_test::RestoreTestCommand),
+    /// Make a lost service again from the vault and the operator's key
+    Rebuild(commands::rebuild::Rebuild),
     /// The key that opens every backup: make one, change it
     OperatorKey(commands::operator_key::OperatorKeyCommand),
     /// Who serves the data folder, where, and how much is in it
     Status(commands::status::Status),
+    /// Check everything that the playbook checks, and name the page for what is wrong
+    Doctor(commands::doctor::Doctor),
+    /// See what the service is busy with, and narrow it without a restart
+    Load(commands::load::Load),
     /// Show and refresh the identity provider's keys
     Jwks(commands::jwks::Jwks),
     /// Look at the control plane's database, and bring it up to date
@@ -223,5 +229,27 @@ mod tests {
             Cli::try_parse_from(["engram", "tenant", "create", "acme", "--json", "--data-dir", "x"]).unwrap();
         assert_eq!(cli.shared.format(), Format::Json);
         assert_eq!(cli.shared.data_dir, Some("x".into()));
+    }
+
+    #[test]
+    fn every_command_of_a_runbook_is_one_of_ours() {
+        let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let runbooks = std::fs::read_dir(docs.join("runbooks")).unwrap().map(|entry| entry.unwrap().path());
+        let mut commands = 0;
+        for page in runbooks.chain([docs.join("operations.md")]) {
+            let text = std::fs::read_to_string(&page).unwrap();
+            let blocks = text.split("```").skip(1).step_by(2);
+            let blocks = blocks.filter_map(|block| block.split_once('\n'));
+            for (kind, block) in blocks.filter(|(kind, _)| kind.starts_with("sh")) {
+                for line in block.lines().filter(|line| line.starts_with("engram ")) {
+                    let line = line.split(" #").next().unwrap_or(line);
+                    let parsed = Cli::try_parse_from(line.split_whitespace());
+                    let shown = parsed.err().filter(clap::Error::use_stderr);
+                    assert!(shown.is_none(), "{}: {kind}: {line}: {}", page.display(), shown.unwrap());
+                    commands += 1;
+                }
+            }
+        }
+        assert!(commands > 50, "only {commands} commands were found");
     }
 }

@@ -105,6 +105,23 @@ fn load_measures_every_scenario() {
 }
 
 #[test]
+fn search_measures_every_way_at_every_size() {
+    let report = measured(&["bench", "search", "--sizes", "120,60", "--searches", "20"]);
+    let rows = report["rows"].as_array().unwrap();
+    let ways: Vec<_> = rows.iter().map(|row| (&row["memories"], &row["ranking"], &row["filter"])).collect();
+    let want =
+        [("search", "none"), ("search", "1 % by user"), ("search", "1 % by metadata"), ("BM25", "none")];
+    for (at, (memories, ranking, filter)) in ways.into_iter().enumerate() {
+        let size = if at < want.len() { 60 } else { 120 };
+        assert_eq!(*memories, size, "ascending");
+        assert_eq!((ranking.as_str(), filter.as_str()), (Some(want[at % 4].0), Some(want[at % 4].1)));
+        let number = |name: &str| rows[at][name].as_f64().unwrap();
+        assert!(0.0 < number("p50_ms") && number("p50_ms") <= number("p95_ms"), "{report}");
+    }
+    assert_eq!(rows.len(), 2 * want.len());
+}
+
+#[test]
 fn usage_survives_kills_and_is_measured() {
     let report = measured(&["bench", "usage", "--events", "2000", "--kills", "6", "--speed-events", "2000"]);
     let proof = &report["durability"];

@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use crate::holdings::Holdings;
 use crate::maintenance::blocking;
 use crate::slot::Slot;
-use crate::volume::Volume;
+use crate::swap::Files;
+use crate::volume::{Volume, VolumeSpace};
 use crate::{
     FleetError, Lease, Maintenance, Quarantine, Replaced, capacity, layout, maintenance, quarantine,
 };
@@ -137,10 +138,14 @@ impl Fleet {
         Maintenance::begin(slot, self.store_options(), Arc::clone(&self.clock)).await
     }
 
-    /// Something that differs from what it was whenever the tenant's file may have changed. Costs two looks at the
-    /// folder, and opens nothing.
+    /// Something that differs from what it was whenever the tenant's file may have changed; begins with `-` when there
+    /// is no file. Costs three looks at the folder, and opens no database.
     pub fn change_stamp(&self, tenant: &TenantId) -> String {
         let database = layout::database(&self.root, tenant);
+        if let Some(kept) = Files::of(&database).on_its_way() {
+            // The tenant has a file, even if it stands elsewhere until somebody opens it.
+            return format!("unfinished {kept}");
+        }
         let mut wal = database.clone().into_os_string();
         wal.push("-wal");
         let stamp = |path: &Path| {
@@ -254,9 +259,10 @@ impl Fleet {
     pub async fn remove_tenant(&self, tenant: &TenantId) -> Result<(), FleetError> {
         let slot = self.slot(tenant);
         slot.mark_removed();
-        if !close_soon(&slot).await {
+        // Held to the end: a restore that is under way must not bring files back in between.
+        let Ok(Some(_shut)) = tokio::time::timeout(DRAIN_WAIT, slot.shut()).await else {
             return Err(FleetError::Folder("the store is still in use".into()));
-        }
+        };
         let folder = layout::tenant_folder(&self.root, tenant);
         let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(folder)).await;
         match removed {
@@ -271,6 +277,25 @@ impl Fleet {
     /// Most stores that should be open at once; after a rush there are more until the surplus is closed.
     pub fn stores_open_max(&self) -> usize {
         self.stores_open_max
+    }
+
+    /// Stores that are open now.
+    pub fn stores_open(&self) -> usize {
+        self.slots.lock().values().filter(|slot| slot.is_open()).count()
+    }
+
+    /// How much room the volume has, asked now.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`] when it cannot be asked.
+    pub fn volume_space(&self) -> Result<VolumeSpace, FleetError> {
+        self.volume.look().map_err(|error| FleetError::Folder(error.to_string()))
+    }
+
+    /// Tenants whose store did not open when it was last asked for, and why.
+    pub fn failing(&self) -> Vec<(TenantId, FleetError)> {
+        let slots = self.slots.lock();
+        slots.iter().filter_map(|(id, slot)| Some((id.clone(), slot.failure()?))).collect()
     }
 
     /// Tenants whose store is open now, and a lease on each.
@@ -315,12 +340,14 @@ impl Fleet {
         }
     }
 
-    /// Closes stores nobody used for the idle time, and returns how many.
+    /// Closes stores nobody used for the idle time and those beyond the most that should be open; returns how many.
     pub async fn close_idle(&self) -> usize {
         let now_ms = self.clock.now_ms();
-        let mut idle: Vec<_> = self.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect();
+        let mut idle = self.open_slots();
         idle.retain(|slot| now_ms.saturating_sub(slot.last_used_ms()) >= self.idle_ms);
-        let closed = close_all_free(idle).await;
+        let mut closed = close_all_free(idle).await;
+        // Those that were all borrowed when room was to be made.
+        closed += self.close_surplus().await;
         self.forget_closed();
         closed
     }
@@ -357,33 +384,56 @@ impl Fleet {
 
     /// Closes the stores unused for longest when too many are open, off the request path.
     fn make_room(self: &Arc<Self>) {
-        let mut open: Vec<_> = self.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect();
-        metrics::gauge!("engram_stores_open").set(open.len() as f64);
-        if open.len() <= self.stores_open_max || self.evicting.swap(true, Ordering::AcqRel) {
+        let open = self.stores_open();
+        metrics::gauge!("engram_stores_open").set(open as f64);
+        if open <= self.stores_open_max || self.evicting.swap(true, Ordering::AcqRel) {
             return;
         }
         let fleet = Arc::clone(self);
         tokio::spawn(async move {
-            while open.len() > fleet.stores_open_max {
-                open.sort_by_key(|slot| slot.last_used_ms());
-                // A tenth more than needed, so that the next opening does not sort everything again.
-                let surplus = open.len() - fleet.stores_open_max + fleet.stores_open_max / 10;
-                open.truncate(surplus);
-                if close_all_free(open).await == 0 {
+            loop {
+                let closed = fleet.close_surplus().await;
+                fleet.evicting.store(false, Ordering::Release);
+                // Whoever opened one in the meantime has left it to this task.
+                let more = closed > 0 && fleet.stores_open() > fleet.stores_open_max;
+                if !more || fleet.evicting.swap(true, Ordering::AcqRel) {
                     break;
                 }
-                // More may have been opened while these were closed.
-                open = fleet.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect();
             }
-            fleet.evicting.store(false, Ordering::Release);
             fleet.forget_closed();
         });
+    }
+
+    /// Closes stores beyond the most that should be open, those unused for longest first, and returns how many.
+    async fn close_surplus(&self) -> usize {
+        let mut open = self.open_slots();
+        let surplus = open.len().saturating_sub(self.stores_open_max);
+        if surplus == 0 {
+            return 0;
+        }
+        // A tenth more than needed, so that the next opening does not sort everything again.
+        let wanted = surplus + self.stores_open_max / 10;
+        open.sort_by_key(|slot| slot.last_used_ms());
+        let mut closed = 0;
+        for slot in open {
+            if closed == wanted {
+                break;
+            }
+            closed += usize::from(slot.close_if_free().await);
+        }
+        closed
+    }
+
+    fn open_slots(&self) -> Vec<Arc<Slot>> {
+        self.slots.lock().values().filter(|slot| slot.is_open()).cloned().collect()
     }
 
     /// Drops the slots of stores that are closed and that nobody is about to open.
     fn forget_closed(&self) {
         let mut slots = self.slots.lock();
-        slots.retain(|_, slot| slot.is_open() || slot.is_removed() || Arc::strong_count(slot) > 1);
+        slots.retain(|_, slot| {
+            slot.is_open() || slot.is_removed() || slot.failure().is_some() || Arc::strong_count(slot) > 1
+        });
         metrics::gauge!("engram_stores_open")
             .set(slots.values().filter(|slot| slot.is_open()).count() as f64);
     }

@@ -16,7 +16,12 @@ pub(crate) fn tenant_folder(root: &Path, tenant: &TenantId) -> PathBuf {
 }
 
 pub(crate) fn database(root: &Path, tenant: &TenantId) -> PathBuf {
-    tenant_folder(root, tenant).join(DATABASE)
+    database_in(&tenant_folder(root, tenant))
+}
+
+/// The database of a tenant whose folder this is.
+pub(crate) fn database_in(folder: &Path) -> PathBuf {
+    folder.join(DATABASE)
 }
 
 #[cfg(test)]

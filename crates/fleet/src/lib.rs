@@ -20,3 +20,4 @@ pub use holdings::Holdings;
 pub use lease::Lease;
 pub use maintenance::{Maintenance, Replaced};
 pub use quarantine::Quarantine;
+pub use volume::VolumeSpace;

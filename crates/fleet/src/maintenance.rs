@@ -8,9 +8,9 @@ use std::sync::Arc;
 use engine::{EngineError, Store, StoreOptions};
 use stdx::clock::SharedClock;
 
-use crate::slot::{NoWrites, Slot};
-use crate::swap::{CORRUPT, Files, REPLACED, is_kept_name};
-use crate::{FleetError, quarantine};
+use crate::slot::{NoWrites, Shut, Slot};
+use crate::swap::{CORRUPT, Files, REPLACED, is_kept_name, step};
+use crate::{FleetError, layout};
 
 /// The maintenance of one tenant; over when this is dropped.
 #[derive(Debug)]
@@ -56,18 +56,43 @@ impl Maintenance {
     where
         F: FnOnce(&Store) -> Result<(), EngineError> + Send + 'static,
     {
-        let shut = self.slot.shut().await;
-        let shut = shut.ok_or_else(|| FleetError::Swap("the store is still in use; try again".into()))?;
-        let files = Files::of(&self.slot.database);
-        let damaged = self.slot.quarantine().is_some();
-        let kept = format!("{}{}", if damaged { CORRUPT } else { REPLACED }, self.clock.now_ms());
+        let swap = Swap {
+            files: Files::of(&self.slot.database),
+            options: self.options.clone(),
+            now_ms: self.clock.now_ms(),
+        };
+        let (slot, restored) = (Arc::clone(&self.slot), restored.to_owned());
+        // A task of its own: a caller that goes away in the middle must not let anybody in before the end.
+        let done = tokio::spawn(async move { swap.run(&slot, restored, check).await }).await;
+        done.unwrap_or_else(|panic| Err(FleetError::Swap(panic.to_string())))
+    }
+}
 
-        let (moving, new, keep_as) = (files.clone(), restored.to_owned(), kept.clone());
+/// One swap, with what it needs.
+struct Swap {
+    files: Files,
+    options: StoreOptions,
+    now_ms: i64,
+}
+
+impl Swap {
+    async fn run<F>(self, slot: &Slot, restored: PathBuf, check: F) -> Result<Option<String>, FleetError>
+    where
+        F: FnOnce(&Store) -> Result<(), EngineError> + Send + 'static,
+    {
+        let shut = slot.shut().await;
+        let shut = shut.ok_or_else(|| FleetError::Swap("the store is still in use; try again".into()))?;
+        if slot.is_removed() {
+            return Err(FleetError::Removed);
+        }
+        let kind = if slot.quarantine().is_some() { CORRUPT } else { REPLACED };
+        let (files, now_ms) = (self.files.clone(), self.now_ms);
         let moved = blocking(move || {
-            moving.swap(&new, &keep_as).map_err(|error| FleetError::Swap(error.to_string()))
+            let keep_as = files.free_name(kind, now_ms);
+            files.swap(&restored, &keep_as).map_err(|error| FleetError::Swap(error.to_string()))
         });
         let outcome = match moved.await {
-            Ok(kept) => self.confirm(&shut, check, kept).await,
+            Ok(kept) => self.confirm(&shut, check).await.map(|store| (store, kept)),
             Err(error) => Err(error),
         };
         match outcome {
@@ -76,6 +101,7 @@ impl Maintenance {
                 Ok(kept)
             }
             Err(error) => {
+                let files = self.files;
                 // If even this fails, the next opening tries it again before it touches the file.
                 blocking(move || files.recover().map_err(|error| FleetError::Swap(error.to_string())))
                     .await?;
@@ -84,30 +110,20 @@ impl Maintenance {
         }
     }
 
-    async fn confirm<F>(
-        &self,
-        shut: &crate::slot::Shut<'_>,
-        check: F,
-        kept: Option<String>,
-    ) -> Result<(Store, Option<String>), FleetError>
+    /// Opens the new file, lets `check` look at it, and ends the swap.
+    async fn confirm<F>(&self, shut: &Shut<'_>, check: F) -> Result<Store, FleetError>
     where
         F: FnOnce(&Store) -> Result<(), EngineError> + Send + 'static,
     {
         let store = shut.try_open(self.options.clone()).await?;
-        let files = Files::of(&self.slot.database);
-        let folder = self.folder();
+        let files = self.files.clone();
         blocking(move || {
+            step("opened");
             check(&store)?;
             files.confirm().map_err(|error| FleetError::Swap(error.to_string()))?;
-            // Last: a tenant that is let out of quarantine must have the whole file already.
-            quarantine::lift(&folder).map_err(|error| FleetError::Swap(error.to_string()))?;
-            Ok((store, kept))
+            Ok(store)
         })
         .await
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.slot.database.parent().unwrap_or(&self.slot.database).to_owned()
     }
 }
 
@@ -124,10 +140,12 @@ pub(crate) fn replaced_in(folder: &Path) -> std::io::Result<Vec<Replaced>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
         entries => entries?,
     };
+    // What a swap that was cut off has moved away is the tenant's own and will be put back.
+    let on_its_way = Files::of(&layout::database_in(folder)).on_its_way();
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !is_kept_name(&name) {
+        if !is_kept_name(&name) || on_its_way.as_ref() == Some(&name) {
             continue;
         }
         let at_ms = name.rsplit('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0);
@@ -141,7 +159,8 @@ pub(crate) fn replaced_in(folder: &Path) -> std::io::Result<Vec<Replaced>> {
 /// Copies a replaced set of files into `into` (a new folder), and returns its database.
 pub(crate) fn copy_replaced(folder: &Path, name: &str, into: &Path) -> std::io::Result<PathBuf> {
     let kept = folder.join(name);
-    if !is_kept_name(name) || !kept.is_dir() {
+    let on_its_way = Files::of(&layout::database_in(folder)).on_its_way();
+    if !is_kept_name(name) || !kept.is_dir() || on_its_way.as_deref() == Some(name) {
         return Err(std::io::ErrorKind::NotFound.into());
     }
     fs::create_dir_all(into)?;
@@ -149,7 +168,7 @@ pub(crate) fn copy_replaced(folder: &Path, name: &str, into: &Path) -> std::io::
         let entry = entry?;
         fs::copy(entry.path(), into.join(entry.file_name()))?;
     }
-    Ok(into.join("engram.db"))
+    Ok(layout::database_in(into))
 }
 
 pub(crate) async fn blocking<T: Send + 'static>(

@@ -7,7 +7,7 @@ use std::path::Path;
 use stdx::atomic_file;
 
 /// Lies in the folder of a tenant whose file is damaged: when it was noticed (milliseconds since 1970), then why.
-const NOTE: &str = "quarantine";
+pub(crate) const NOTE: &str = "quarantine";
 
 /// Why a tenant is in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -48,7 +48,7 @@ pub(crate) struct OpenStore {
 
 #[derive(Debug)]
 struct Failure {
-    error: EngineError,
+    error: FleetError,
     until_ms: i64,
 }
 
@@ -184,6 +184,11 @@ impl Slot {
         self.open.read().is_some()
     }
 
+    /// Why it did not open when it was last asked for; `None` while somebody tries again.
+    pub(crate) fn failure(&self) -> Option<FleetError> {
+        Some(self.door.try_lock().ok()?.as_ref()?.error.clone())
+    }
+
     pub(crate) fn last_used_ms(&self) -> i64 {
         self.last_used_ms.load(Ordering::Relaxed)
     }
@@ -199,7 +204,7 @@ impl Slot {
             return Ok(open);
         }
         if let Some(failure) = failed.as_ref().filter(|failure| now_ms < failure.until_ms) {
-            return Err(FleetError::Open(failure.error.clone()));
+            return Err(failure.error.clone());
         }
         let database = self.database.clone();
         let opened = tokio::task::spawn_blocking(move || open_database(&database, options))
@@ -220,9 +225,12 @@ impl Slot {
             Err(error @ FleetError::Quarantined(_)) => Err(error),
             Err(error) => {
                 metrics::counter!("engram_db_open_failures_total").increment(1);
-                if let FleetError::Open(error) = &error {
-                    *failed = Some(Failure { error: error.clone(), until_ms: now_ms + FAILURE_LIFETIME_MS });
-                }
+                // A folder that appears is there at once; a file that does not open is not tried all the time.
+                let lifetime_ms = match &error {
+                    FleetError::Open(_) => FAILURE_LIFETIME_MS,
+                    _ => 0,
+                };
+                *failed = Some(Failure { error: error.clone(), until_ms: now_ms + lifetime_ms });
                 Err(error)
             }
         }

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use stdx::atomic_file;
 
+use crate::quarantine::NOTE;
+
 /// Says that a swap is on its way: its first line is the name of the folder of what was there, its second `some` or
 /// `none` for whether there was anything.
 const JOURNAL: &str = "swap.journal";
@@ -35,27 +37,41 @@ impl Files {
         Self { database: database.to_owned(), folder }
     }
 
-    /// Moves what is there into the folder `keep_as`, and `new` into its place. Returns the folder's name, if there was
-    /// anything. Until [`confirm`](Self::confirm), [`recover`](Self::recover) puts everything back.
+    /// A name for what a swap at `at_ms` replaces that no earlier one has.
+    pub(crate) fn free_name(&self, kind: &str, at_ms: i64) -> String {
+        let mut names = (at_ms.max(0)..).map(|ms| format!("{kind}{ms}"));
+        names.find(|name| !self.folder.join(name).exists()).unwrap_or_default()
+    }
+
+    /// Moves what is there into the folder `keep_as`, and `new` with its sidecars into its place. Returns the folder's
+    /// name, if there was anything. Until [`confirm`](Self::confirm), [`recover`](Self::recover) puts everything back.
     pub(crate) fn swap(&self, new: &Path, keep_as: &str) -> io::Result<Option<String>> {
         self.recover()?;
         let kept_in = self.folder.join(keep_as);
+        if kept_in.exists() {
+            // With a journal that names it, recovery would take what an earlier swap kept for what was here.
+            return Err(io::Error::new(ErrorKind::AlreadyExists, format!("{keep_as} is there already")));
+        }
+        File::open(new)?.sync_all()?;
         let had = if self.database.exists() { "some" } else { "none" };
         atomic_file::write(&self.folder.join(JOURNAL), format!("{keep_as}\n{had}\n").as_bytes(), 0o600)?;
         step("journal");
         DirBuilder::new().mode(0o700).create(&kept_in)?;
         // The database goes last: as long as it is not among those that were moved, what stands here is the old one.
-        for ending in ENDINGS.iter().rev() {
+        for ending in ["-shm", "-wal"] {
             if rename_if_there(&self.file(ending), &kept_in.join(name(ending)))? {
-                step("moved");
+                step("sidecar away");
             }
         }
-        atomic_file::sync_folder(&kept_in)?;
-        atomic_file::sync_folder(&self.folder)?;
+        self.sync_with(&kept_in)?;
+        if rename_if_there(&self.database, &kept_in.join(name("")))? {
+            step("moved");
+        }
+        // The reason why a damaged file is served to nobody stays with it.
+        rename_if_there(&self.folder.join(NOTE), &kept_in.join(NOTE))?;
+        self.sync_with(&kept_in)?;
         step("old away");
-        File::open(new)?.sync_all()?;
-        fs::rename(new, &self.database)?;
-        atomic_file::sync_folder(&self.folder)?;
+        self.bring_in(new)?;
         step("new in place");
         if had == "none" {
             // Not empty when a log lay there without its database; it is kept, then.
@@ -63,6 +79,34 @@ impl Files {
             return Ok(None);
         }
         Ok(Some(keep_as.to_owned()))
+    }
+
+    /// Moves `new` to where nothing stands any more. Its log goes along: it may hold what `new` was not told yet.
+    fn bring_in(&self, new: &Path) -> io::Result<()> {
+        let beside = |ending: &str| {
+            let mut path = new.as_os_str().to_owned();
+            path.push(ending);
+            PathBuf::from(path)
+        };
+        remove_if_there(&beside("-shm"))?;
+        if beside("-wal").exists() {
+            File::open(beside("-wal"))?.sync_all()?;
+            fs::rename(beside("-wal"), self.file("-wal"))?;
+            step("log in place");
+        }
+        fs::rename(new, &self.database)?;
+        atomic_file::sync_folder(&self.folder)
+    }
+
+    /// The name of the folder that a swap on its way, or one that was cut off, has put into its journal.
+    pub(crate) fn on_its_way(&self) -> Option<String> {
+        let text = fs::read_to_string(self.folder.join(JOURNAL)).ok()?;
+        text.lines().next().map(str::to_owned)
+    }
+
+    fn sync_with(&self, kept_in: &Path) -> io::Result<()> {
+        atomic_file::sync_folder(kept_in)?;
+        atomic_file::sync_folder(&self.folder)
     }
 
     /// From here on the new file stays.
@@ -93,6 +137,8 @@ impl Files {
             for ending in ENDINGS {
                 remove_if_there(&self.file(ending))?;
             }
+            // Before the old database is back: it must not meet the new one's log.
+            atomic_file::sync_folder(&self.folder)?;
             step("new removed");
         }
         for ending in ENDINGS {
@@ -100,6 +146,7 @@ impl Files {
                 step("moved back");
             }
         }
+        rename_if_there(&kept_in.join(NOTE), &self.folder.join(NOTE))?;
         match fs::remove_dir(&kept_in) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -142,144 +189,10 @@ fn remove_if_there(file: &Path) -> io::Result<()> {
 
 /// A place where a test may end the process.
 #[cfg(not(test))]
-fn step(_: &str) {}
+pub(crate) fn step(_: &str) {}
 
 #[cfg(test)]
-thread_local! {
-    /// Steps left until the next one panics.
-    static STEPS_LEFT: std::cell::Cell<u32> = const { std::cell::Cell::new(u32::MAX) };
-}
+pub(crate) use tests::step;
 
 #[cfg(test)]
-fn step(name: &str) {
-    STEPS_LEFT.with(|left| match left.get() {
-        0 => {
-            left.set(u32::MAX);
-            panic!("the test ends here: {name}");
-        }
-        n => left.set(n - 1),
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    use super::*;
-
-    /// Every file under a folder, by its path, with its contents.
-    fn contents(folder: &Path) -> BTreeMap<String, String> {
-        let mut found = BTreeMap::new();
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
-                found.extend(
-                    contents(&path).into_iter().map(|(inner, text)| (format!("{name}/{inner}"), text)),
-                );
-            } else {
-                found.insert(name, fs::read_to_string(&path).unwrap());
-            }
-        }
-        found
-    }
-
-    fn map(files: &[(&str, &str)]) -> BTreeMap<String, String> {
-        files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
-    }
-
-    struct Tenant {
-        _root: tempfile::TempDir,
-        folder: PathBuf,
-        new: PathBuf,
-        files: Files,
-    }
-
-    fn tenant(old: &[(&str, &str)]) -> Tenant {
-        let root = tempfile::tempdir().unwrap();
-        let (folder, new) = (root.path().join("tenant"), root.path().join("new.db"));
-        fs::create_dir(&folder).unwrap();
-        old.iter().for_each(|(name, text)| fs::write(folder.join(name), text).unwrap());
-        fs::write(&new, "new").unwrap();
-        Tenant { files: Files::of(&folder.join("engram.db")), _root: root, folder, new }
-    }
-
-    const OLD: &[(&str, &str)] =
-        &[("engram.db", "old"), ("engram.db-shm", "old shm"), ("engram.db-wal", "old wal")];
-    const KEEP: &str = "engram.db.bak-7";
-
-    #[test]
-    fn the_new_file_takes_the_place_and_all_old_ones_are_kept() {
-        let t = tenant(OLD);
-        let kept = t.files.swap(&t.new, KEEP).unwrap();
-        t.files.confirm().unwrap();
-        assert_eq!(kept.as_deref(), Some(KEEP));
-        let want = [
-            ("engram.db", "new"),
-            ("engram.db.bak-7/engram.db", "old"),
-            ("engram.db.bak-7/engram.db-shm", "old shm"),
-            ("engram.db.bak-7/engram.db-wal", "old wal"),
-        ];
-        assert_eq!(contents(&t.folder), map(&want));
-        t.files.recover().unwrap();
-        assert_eq!(contents(&t.folder), map(&want));
-    }
-
-    #[test]
-    fn what_is_not_confirmed_is_undone() {
-        for old in [OLD, &OLD[..1], &[]] {
-            let t = tenant(old);
-            t.files.swap(&t.new, KEEP).unwrap();
-            // What opening the new file left beside it.
-            fs::write(t.folder.join("engram.db-wal"), "new wal").unwrap();
-            t.files.recover().unwrap();
-            assert_eq!(contents(&t.folder), map(old));
-        }
-    }
-
-    #[test]
-    fn a_crash_at_any_step_and_at_any_step_of_the_recovery_leaves_one_set_whole() {
-        for old in [OLD, &OLD[..1], &OLD[..2], &[]] {
-            let (mut crashes, mut new_stayed) = (0, 0);
-            for (swap_steps, recovery_steps) in (0..12).flat_map(|s| (0..9).map(move |r| (s, r))) {
-                let t = tenant(old);
-                STEPS_LEFT.set(swap_steps);
-                let swapping = catch_unwind(AssertUnwindSafe(|| {
-                    t.files.swap(&t.new, KEEP).unwrap();
-                    t.files.confirm().unwrap();
-                }));
-                crashes += usize::from(swapping.is_err());
-                STEPS_LEFT.set(recovery_steps);
-                let recovering = catch_unwind(AssertUnwindSafe(|| t.files.recover().unwrap()));
-                crashes += usize::from(recovering.is_err());
-                STEPS_LEFT.set(u32::MAX);
-                t.files.recover().unwrap();
-                let mut found = contents(&t.folder);
-                let kept: Vec<_> = found.keys().filter(|name| name.starts_with(KEEP)).cloned().collect();
-                let kept: BTreeMap<_, _> =
-                    kept.iter().map(|name| (name.clone(), found.remove(name).unwrap())).collect();
-                let here = format!("{old:?}, swap cut at {swap_steps}, recovery at {recovery_steps}");
-                if found.get("engram.db").is_some_and(|text| text == "new") {
-                    new_stayed += 1;
-                    assert_eq!(found, map(&[("engram.db", "new")]), "{here}");
-                    assert_eq!(kept.len(), old.len(), "{here}");
-                } else {
-                    assert_eq!(found, map(old), "{here}");
-                    assert_eq!(kept.len(), 0, "{here}");
-                }
-            }
-            assert!(crashes > 50 && new_stayed > 0, "{crashes} crashes, {new_stayed} swaps");
-        }
-    }
-
-    #[test]
-    fn a_journal_that_is_no_journal_moves_nothing() {
-        let t = tenant(OLD);
-        for text in ["", "../elsewhere\nsome\n", "engram.db.bak-\nsome\n", "engram.db.bak-7x\nnone\n"] {
-            fs::write(t.folder.join(JOURNAL), text).unwrap();
-            assert!(t.files.recover().is_err(), "{text}");
-            assert_eq!(fs::read_to_string(t.folder.join("engram.db")).unwrap(), "old");
-        }
-    }
-}
+mod tests;

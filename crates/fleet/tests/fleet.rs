@@ -102,6 +102,37 @@ async fn beyond_the_cap_the_store_unused_for_longest_makes_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_rush_no_more_stay_open_than_the_cap() {
+    let volume = Arc::new(Volume::new(10));
+    // The ones unused for longest are borrowed: others have to go instead of them.
+    let mut borrowed = Vec::new();
+    for _ in 0..5 {
+        borrowed.push(volume.fleet.store(&volume.tenant()).await.unwrap());
+    }
+    volume.clock.advance_ms(1);
+    let rush: Vec<_> = (0..120)
+        .map(|_| {
+            let (volume, tenant) = (Arc::clone(&volume), volume.tenant());
+            tokio::spawn(async move { store_one(&volume.fleet.store(&tenant).await.unwrap()).await })
+        })
+        .collect();
+    for caller in rush {
+        caller.await.unwrap();
+    }
+    for _ in 0..3_000 {
+        if volume.fleet.stores_open() <= 20 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The callers of the last moments may have been borrowing still: the next look at idle stores ends that.
+    assert!(volume.fleet.stores_open() <= 20, "{} are open", volume.fleet.stores_open());
+    volume.fleet.close_idle().await;
+    assert!((5..=10).contains(&volume.fleet.stores_open()), "{} are open", volume.fleet.stores_open());
+    drop(borrowed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_store_fails_alone_and_recovers_when_mended() {
     let volume = Volume::new(10);
     let (sick, well) = (volume.tenant(), volume.tenant());

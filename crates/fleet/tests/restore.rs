@@ -261,3 +261,132 @@ async fn the_stamp_changes_with_the_file_and_not_by_itself() {
     volume.add(&tenant, "b").await.unwrap();
     assert_ne!(volume.fleet.change_stamp(&tenant), one);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_in_the_middle_of_a_swap_changes_nothing() {
+    let volume = Volume::new();
+    let tenant = volume.tenant();
+    volume.add(&tenant, "a").await.unwrap();
+    let copy = volume.copy(&tenant, "copy.db").await;
+    volume.add(&tenant, "b").await.unwrap();
+    let (checking, at_it) = tokio::sync::oneshot::channel();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let maintenance = volume.fleet.begin_maintenance(&tenant).await.unwrap();
+    let check = move |_: &Store| {
+        checking.send(()).unwrap();
+        wait.recv().unwrap();
+        Ok(())
+    };
+    let swapping = tokio::spawn(async move { maintenance.swap(&copy, check).await });
+    at_it.await.unwrap();
+    swapping.abort();
+    assert!(swapping.await.unwrap_err().is_cancelled());
+    // Nobody gets in before the swap has ended, one way or the other.
+    let reading = volume.contents(&tenant);
+    tokio::pin!(reading);
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut reading).await.is_err());
+    go_on.send(()).unwrap();
+    assert_eq!(reading.await, ["a"]);
+    assert_eq!(volume.fleet.replaced(&tenant).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_restores_in_one_moment_keep_both_sets() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = stdx::clock::ManualClock::at("2026-11-24T10:00:00Z".parse().unwrap());
+    let options = FleetOptions { clock, model: None, stores_open_max: None, idle: Duration::from_secs(300) };
+    let volume = Volume { fleet: Fleet::open(folder.path(), options).unwrap(), folder };
+    let tenant = volume.tenant();
+    volume.add(&tenant, "a").await.unwrap();
+    let (one, two) = (volume.copy(&tenant, "one.db").await, volume.copy(&tenant, "two.db").await);
+    volume.add(&tenant, "b").await.unwrap();
+    let maintenance = volume.fleet.begin_maintenance(&tenant).await.unwrap();
+    let first = maintenance.swap(&one, fine).await.unwrap();
+    let second = maintenance.swap(&two, fine).await.unwrap();
+    assert_ne!(first, second);
+    let refused = |_: &Store| Err(EngineError::Internal("no".into()));
+    let copy = volume.copy(&tenant, "three.db").await;
+    assert!(maintenance.swap(&copy, refused).await.is_err());
+    drop(maintenance);
+    assert_eq!(volume.contents(&tenant).await, ["a"]);
+    let replaced = volume.fleet.replaced(&tenant).await.unwrap();
+    assert_eq!(replaced.len(), 2);
+    for (kept, want) in [(first, vec!["a", "b"]), (second, vec!["a"])] {
+        let kept = kept.unwrap();
+        let old =
+            volume.fleet.copy_replaced(&tenant, &kept, &volume.fleet.scratch().join(&kept)).await.unwrap();
+        let maintenance = volume.fleet.begin_maintenance(&tenant).await.unwrap();
+        maintenance.swap(&old, fine).await.unwrap();
+        drop(maintenance);
+        assert_eq!(volume.contents(&tenant).await, want);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_unfinished_swap_moved_away_is_no_old_backup() {
+    let volume = Volume::new();
+    let tenant = volume.tenant();
+    volume.add(&tenant, "a").await.unwrap();
+    volume.fleet.close_all().await;
+    let fleet = open(volume.folder.path());
+    let folder = volume.folder_of(&tenant);
+    // As a process that died in between has left it, a month ago.
+    let away = folder.join("engram.db.bak-1000");
+    fs::write(folder.join("swap.journal"), "engram.db.bak-1000\nsome\n").unwrap();
+    fs::create_dir(&away).unwrap();
+    fs::rename(folder.join("engram.db"), away.join("engram.db")).unwrap();
+    assert!(!fleet.change_stamp(&tenant).starts_with('-'), "it has a file");
+    assert_eq!(fleet.replaced(&tenant).await.unwrap(), []);
+    assert_eq!(fleet.remove_replaced(&tenant, i64::MAX).await.unwrap(), 0);
+    assert!(fleet.copy_replaced(&tenant, "engram.db.bak-1000", &fleet.scratch().join("x")).await.is_err());
+    let again = Volume { fleet, folder: volume.folder };
+    assert_eq!(again.contents(&tenant).await, ["a"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_is_removed_meanwhile_is_not_restored() {
+    let volume = Volume::new();
+    let tenant = volume.tenant();
+    volume.add(&tenant, "a").await.unwrap();
+    let copy = volume.copy(&tenant, "copy.db").await;
+    let maintenance = volume.fleet.begin_maintenance(&tenant).await.unwrap();
+    let folder = volume.folder_of(&tenant);
+    volume.fleet.remove_tenant(&tenant).await.unwrap();
+    assert!(matches!(maintenance.swap(&copy, fine).await, Err(FleetError::Removed)));
+    assert!(!folder.exists());
+    assert!(matches!(volume.fleet.begin_maintenance(&tenant).await, Err(FleetError::Removed)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_under_way_are_waited_for_and_see_the_old_file() {
+    let volume = Arc::new(Volume::new());
+    let tenant = volume.tenant();
+    volume.add(&tenant, "a").await.unwrap();
+    let copy = volume.copy(&tenant, "copy.db").await;
+    volume.add(&tenant, "b").await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let (volume, tenant, stop) = (Arc::clone(&volume), tenant.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut seen = Vec::new();
+                while !stop.load(Ordering::Acquire) {
+                    seen.push(volume.contents(&tenant).await);
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                seen.push(volume.contents(&tenant).await);
+                seen
+            })
+        })
+        .collect();
+    let maintenance = volume.fleet.begin_maintenance(&tenant).await.unwrap();
+    maintenance.swap(&copy, fine).await.unwrap();
+    drop(maintenance);
+    stop.store(true, Ordering::Release);
+    for reader in readers {
+        let mut seen = reader.await.unwrap();
+        seen.dedup();
+        let (old, new) = (vec!["a".to_owned(), "b".to_owned()], vec!["a".to_owned()]);
+        assert!(seen == [old, new.clone()] || seen == [new], "{seen:?}");
+    }
+}

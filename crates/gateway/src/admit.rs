@@ -18,6 +18,7 @@ use crate::authenticate::KnownKey;
 use crate::follow::Follower;
 use crate::jwt::Issuer;
 use crate::last_use::LastUses;
+use crate::load::Load;
 use crate::membership::MEMBERS_MAX;
 use crate::pass::Admitted;
 use crate::quota::Calls;
@@ -88,6 +89,7 @@ pub struct Gateway {
     pub(crate) rates: RateLimits,
     pub(crate) addresses: AddressLimits,
     pub(crate) at_work: AllAtWork,
+    pub(crate) load: Load,
     pub(crate) calls: Calls,
     pub(crate) rehashes: Rehashes,
     pub(crate) last_uses: LastUses,
@@ -128,6 +130,7 @@ impl Gateway {
             rates: RateLimits::default(),
             addresses,
             at_work: AllAtWork::default(),
+            load: Load::default(),
             calls: Calls::default(),
             rehashes: Rehashes::default(),
             last_uses: LastUses::default(),
@@ -260,7 +263,9 @@ impl Gateway {
     ) -> Result<Admitted, Refusal> {
         tenant.require_open_to(principal)?;
         require_scope(principal, operation)?;
-        let place = tenant.at_work.enter(self.options.at_work_per_tenant_max)?;
+        self.load.admit(principal, operation)?;
+        let at_work_max = self.load.at_work_max(&tenant.tenant.id, self.options.at_work_per_tenant_max);
+        let place = tenant.at_work.enter(at_work_max)?;
         if principal.is_outsider() {
             return Ok(Admitted { place, rate: RateState::default(), call: None });
         }

@@ -14,6 +14,7 @@ mod issue_key;
 mod jwt;
 mod key_text;
 mod last_use;
+mod load;
 mod membership;
 mod metrics;
 mod naming;

@@ -11,6 +11,8 @@ const QUOTA_EXCEEDED: &str = "engram_quota_exceeded_total";
 /// Everything that has a quota.
 const QUOTAS: &[&str] = &["memories", "workspaces", "storage_bytes", API_CALLS_PER_DAY];
 pub(crate) const API_CALLS_PER_DAY: &str = "api_calls_per_day";
+const SHED: &str = "engram_shed_total";
+const SHEDDING: &str = "engram_shed_classes";
 const REFUSED: &str = "engram_refused_total";
 const JWKS_REFRESHES: &str = "engram_jwks_refreshes_total";
 const JWKS_AGE: &str = "engram_jwks_age_seconds";
@@ -57,6 +59,13 @@ pub fn describe() {
         Unit::Count,
         "Requests beyond a tenant's quota, refused or only measured"
     );
+    describe_counter!(SHED, Unit::Count, "Requests turned away because an operator sheds their class");
+    describe_gauge!(SHEDDING, Unit::Count, "Whether an operator sheds a class of requests: 0 or 1, by class");
+    for class in RateClass::ALL {
+        counter!(SHED, "class" => class.name()).increment(0);
+        shedding(class, false);
+    }
+    gauge!(JWKS_AGE).set(0.0);
     for metric in QUOTAS {
         counter!(QUOTA_EXCEEDED, "metric" => *metric).increment(0);
     }
@@ -80,6 +89,7 @@ pub(crate) fn refused(refusal: &Refusal) {
         | Refusal::TenantRequired
         | Refusal::NotAMember
         | Refusal::Overloaded { .. }
+        | Refusal::Shed { .. }
         | Refusal::Forbidden { .. }
         | Refusal::Suspended
         | Refusal::RateLimited { .. }
@@ -96,6 +106,14 @@ pub(crate) fn rate_limited(class: &'static str) {
 /// Counts a request beyond a quota, for quotas that are found out after admission.
 pub fn quota_exceeded(metric: &'static str) {
     counter!(QUOTA_EXCEEDED, "metric" => metric).increment(1);
+}
+
+pub(crate) fn shed(class: RateClass) {
+    counter!(SHED, "class" => class.name()).increment(1);
+}
+
+pub(crate) fn shedding(class: RateClass, is_shed: bool) {
+    gauge!(SHEDDING, "class" => class.name()).set(if is_shed { 1.0 } else { 0.0 });
 }
 
 pub(crate) fn jwks_refreshed(ok: bool) {

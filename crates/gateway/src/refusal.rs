@@ -90,6 +90,14 @@ pub enum Refusal {
         /// When to try again.
         retry_after: Duration,
     },
+    /// Whoever runs the service turns this class of requests away for now: 503.
+    #[error("the service serves no {class} requests right now; try again in {} s", seconds(*.retry_after))]
+    Shed {
+        /// The rate class.
+        class: &'static str,
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// Not decidable now: 503.
     #[error("the service cannot check this request right now; try again in {} s", seconds(*.retry_after))]
     Unavailable {
@@ -174,7 +182,7 @@ impl Refusal {
             Self::Suspended => "tenant_suspended",
             Self::RateLimited { .. } => "rate_limited",
             Self::QuotaExceeded { .. } => "quota_exceeded",
-            Self::Overloaded { .. } => "overloaded",
+            Self::Overloaded { .. } | Self::Shed { .. } => "overloaded",
             Self::Unavailable { .. } => "unavailable",
         }
     }
@@ -194,7 +202,7 @@ impl Refusal {
             | Self::Suspended => 403,
             Self::TenantUnknown { .. } => 404,
             Self::RateLimited { .. } => 429,
-            Self::Overloaded { .. } | Self::Unavailable { .. } => 503,
+            Self::Overloaded { .. } | Self::Shed { .. } | Self::Unavailable { .. } => 503,
         }
     }
 
@@ -211,7 +219,7 @@ impl Refusal {
             Self::ContradictingTenant { named } | Self::TenantUnknown { named } => json!({ "tenant": named }),
             Self::Forbidden { needed: Needed::Scope(scope) } => json!({ "scope": scope.as_str() }),
             Self::Forbidden { needed: Needed::OperatorKey | Needed::TenantKey } => json!({}),
-            Self::RateLimited { class, retry_after, .. } => {
+            Self::RateLimited { class, retry_after, .. } | Self::Shed { class, retry_after } => {
                 json!({ "retry_after": seconds(*retry_after), "class": class })
             }
             Self::QuotaExceeded { metric, current, limit } => {
@@ -232,6 +240,7 @@ impl Refusal {
         match self {
             Self::RateLimited { retry_after, .. }
             | Self::Overloaded { retry_after }
+            | Self::Shed { retry_after, .. }
             | Self::Unavailable { retry_after } => Some(seconds(*retry_after)),
             Self::Unauthenticated { .. }
             | Self::ConflictingCredentials
@@ -263,6 +272,7 @@ impl Refusal {
             | Self::Suspended
             | Self::QuotaExceeded { .. }
             | Self::Overloaded { .. }
+            | Self::Shed { .. }
             | Self::Unavailable { .. } => None,
         }
     }

@@ -53,6 +53,8 @@ pub fn describe() {
     describe_gauge!(WAITING, Unit::Count, "Usage events of closed hours that are still on their way");
     describe_gauge!(UNPROVEN, Unit::Count, "Days kept from pruning because sums and single events differ");
     describe_histogram!(FLUSH_SECONDS, Unit::Seconds, "Time to record one batch of usage events");
+    // Known before the first sample.
+    let _ = histogram!(FLUSH_SECONDS);
     for name in [SPOOL_DEPTH, SPOOL_BYTES, SPOOL_AGE, DRIFT, WAITING, UNPROVEN] {
         gauge!(name).set(0.0);
     }

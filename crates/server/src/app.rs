@@ -16,7 +16,10 @@ use metering::{Meter, MeterTasks};
 use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 
-pub use control_plane::{ControlPlane, inspect as inspect_control_plane, migrate as migrate_control_plane};
+pub use control_plane::{
+    ControlPlane, inspect as inspect_control_plane, migrate as migrate_control_plane,
+    open as open_control_plane,
+};
 pub use dev_access::DevAccess;
 pub use lifecycle::{InFlight, Lifecycle};
 pub use start::StartError;
@@ -24,7 +27,7 @@ pub use start::StartError;
 use crate::backups::Backups;
 use crate::config::Config;
 use crate::jobs::{Deletions, JobTasks, ReconciledUsage};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{RouteTimes, Telemetry};
 use crate::vectors::Vectors;
 
 /// The longest a shutdown waits for the usage spool to reach the ledger; the rest is sent at the next start.
@@ -54,6 +57,8 @@ pub struct App {
     pub vectors: Arc<Vectors>,
     /// Metrics.
     pub telemetry: Telemetry,
+    /// How long requests took lately.
+    pub route_times: RouteTimes,
     /// Whether the service wants traffic, and how much there is.
     pub lifecycle: Lifecycle,
     /// Tenants on their way out.

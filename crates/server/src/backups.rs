@@ -2,8 +2,10 @@
 //! that puts it in the place of what is there.
 
 mod back_up;
+mod control_plane;
 mod data_key;
 mod erase;
+mod rebuild;
 mod rehearse;
 mod restore;
 mod runs;
@@ -22,8 +24,10 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 
 pub(crate) use back_up::{back_up_changed, back_up_tenant};
+pub(crate) use control_plane::{back_up_control_plane, keep_control_plane};
 pub(crate) use data_key::{destroy, rotate};
 pub(crate) use erase::{content_hash, finish_erasures};
+pub use rebuild::{Rebuilt, RebuiltTenant, rebuild};
 pub(crate) use rehearse::{rehearse, rehearse_sample};
 pub(crate) use restore::{Destination, Order, Source, fail_interrupted, plan, restore};
 pub use runs::{About, Progress, RunKind, RunState, Runs};
@@ -52,21 +56,28 @@ impl Backups {
     /// # Errors
     /// [`Trouble::Vault`] when the settings lead to no vault or to no key.
     pub fn open(config: &Config, clock: &SharedClock) -> Result<Self, Trouble> {
-        let settings = &config.backup;
-        let vault = Vault::open(&VaultOptions {
-            url: settings.vault_url(&config.service.data_dir),
-            endpoint: settings.vault_endpoint.clone(),
-            region: settings.vault_region.clone(),
-            access_key_id: settings.vault_access_key_id.clone(),
-            secret_access_key: settings.vault_secret_access_key.as_ref().map(|key| key.reveal().to_owned()),
-        })?;
         Ok(Self {
-            vault,
+            vault: vault(config)?,
             operator_keys: operator_keys(config)?,
             runs: Runs::new(SharedClock::clone(clock)),
             seats: Arc::new(Semaphore::new(COPIES_AT_ONCE)),
         })
     }
+}
+
+/// The vault that the configuration names.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn vault(config: &Config) -> Result<Vault, Trouble> {
+    let settings = &config.backup;
+    Ok(Vault::open(&VaultOptions {
+        url: settings.vault_url(&config.service.data_dir),
+        endpoint: settings.vault_endpoint.clone(),
+        region: settings.vault_region.clone(),
+        access_key_id: settings.vault_access_key_id.clone(),
+        secret_access_key: settings.vault_secret_access_key.as_ref().map(|key| key.reveal().to_owned()),
+    })?)
 }
 
 /// The operator's key that the configuration names, or the one of this data folder.

@@ -1,10 +1,12 @@
 //! Background work: each job is a file, the registry is the list.
 
+mod back_up_control_plane;
 mod back_up_tenants;
 mod close_idle_stores;
 mod delete_tenants;
 mod embed_pending_memories;
 mod finish_erasures;
+mod measure_stores;
 mod prune_usage;
 mod purge_expired_memories;
 mod reconcile_usage;

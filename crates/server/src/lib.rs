@@ -12,3 +12,4 @@ pub mod ownership;
 pub mod rest;
 pub mod telemetry;
 pub mod vectors;
+pub mod watch;

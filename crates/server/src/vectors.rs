@@ -8,6 +8,8 @@ use embedding::{EmbedError, Embedding};
 use engine::{Embedded, ModelIdentity, NearWord};
 use fleet::Fleet;
 
+use crate::telemetry::note_provider_time;
+
 /// The provider and the model it turned out to be.
 #[derive(Debug)]
 pub struct Vectors {
@@ -88,7 +90,9 @@ impl Vectors {
         started: Instant,
         outcome: Result<Vec<Vec<f32>>, EmbedError>,
     ) -> Option<(ModelIdentity, Vec<Vec<f32>>)> {
-        metrics::histogram!("engram_embedding_duration_seconds").record(started.elapsed().as_secs_f64());
+        let took = started.elapsed();
+        metrics::histogram!("engram_embedding_duration_seconds").record(took.as_secs_f64());
+        note_provider_time(took);
         match outcome {
             Ok(vectors) => Some((self.learnt_model().await?, vectors)),
             Err(error) => {

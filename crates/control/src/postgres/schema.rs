@@ -95,7 +95,7 @@ pub(crate) async fn migrate(
 }
 
 /// The newest version this program knows.
-fn needed() -> i64 {
+pub(crate) fn needed() -> i64 {
     let runner = embedded::migrations::runner();
     runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }

@@ -8,6 +8,7 @@ mod people;
 mod postgres;
 mod safekeeping;
 mod tenants;
+mod transfer;
 mod usage_proof;
 
 use std::panic::AssertUnwindSafe;
@@ -93,6 +94,7 @@ async fn everything_holds_on_postgres_too() {
     ledger::on_postgres(&server).await;
     usage_proof::on_postgres(&server).await;
     safekeeping::on_postgres(&server).await;
+    transfer::on_postgres(&server).await;
 }
 
 impl Plane {

@@ -21,7 +21,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_millisecond(START_MS + seconds * 1_000).unwrap()
 }
 
-fn backup(tenant: &TenantId, name: &str, seconds: i64) -> Backup {
+pub(crate) fn backup(tenant: &TenantId, name: &str, seconds: i64) -> Backup {
     Backup {
         id: format!("bkp_{name}"),
         tenant_id: tenant.clone(),
@@ -68,7 +68,7 @@ async fn the_newest_and_the_newest_proven_backup_of_everybody_are_found(plane: P
     assert_eq!(found, ["bkp_2", "bkp_3", "bkp_4"]);
 }
 
-fn wrapped(operator_key: &str, sealed: &str) -> WrappedBackupKey {
+pub(crate) fn wrapped(operator_key: &str, sealed: &str) -> WrappedBackupKey {
     WrappedBackupKey { operator_key: operator_key.into(), sealed: sealed.into() }
 }
 
@@ -143,7 +143,7 @@ async fn a_restore_ends_once(plane: Plane) {
     assert_eq!(control.unfinished_restores("node-a").await.unwrap(), []);
 }
 
-fn test(tenant: &TenantId, id: &str, backup: &str, passed: bool, seconds: i64) -> RestoreTest {
+pub(crate) fn test(tenant: &TenantId, id: &str, backup: &str, passed: bool, seconds: i64) -> RestoreTest {
     RestoreTest {
         id: id.into(),
         run_id: "run".into(),

@@ -20,7 +20,7 @@ pub(super) fn look_alike(index: &Index, ranked: &mut [Ranked], weights: &Weights
     for candidate in ranked {
         if let Some((scale, codes)) = index.vector(candidate.slot) {
             let cosine = (dot(&mean.codes, codes) as f32 * scale * mean.scale).max(0.0);
-            candidate.signals.alike = cosine * clarity(index.fact(candidate.slot).tokens);
+            candidate.signals.alike = cosine * clarity(index.traits(candidate.slot).tokens);
             candidate.raw += candidate.signals.alike * weights.alike;
         }
     }

@@ -3,12 +3,12 @@
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
+use super::candidates::View;
 use super::explain::explain;
-use super::plan::Plan;
 use super::rank::Ranked;
 use super::score::Scale;
 use crate::error::EngineError;
-use crate::index::Index;
+use crate::index::{Index, Slot};
 use crate::memory::MemoryId;
 use crate::query::{Explain, Hit, SearchQuery};
 use crate::read;
@@ -26,14 +26,14 @@ pub(super) fn allowed_if_few(
     connection: &Connection,
     index: &Index,
     query: &SearchQuery,
-) -> Result<Option<Vec<bool>>, EngineError> {
+) -> Result<Option<Vec<Slot>>, EngineError> {
     let indexed =
         query.workspace.is_some() || query.filter.as_ref().is_some_and(crate::filter::Filter::is_indexed);
     if !indexed {
         return Ok(None);
     }
     let ids = ids_matching(connection, index, query, FEW + 1)?;
-    Ok((ids.len() <= FEW).then(|| by_slot(index, &ids)))
+    Ok((ids.len() <= FEW).then(|| slots(index, &ids)))
 }
 
 /// Which slots the filter allows, however many.
@@ -41,21 +41,21 @@ pub(super) fn allowed(
     connection: &Connection,
     index: &Index,
     query: &SearchQuery,
-) -> Result<Vec<bool>, EngineError> {
-    Ok(by_slot(index, &ids_matching(connection, index, query, usize::MAX)?))
+) -> Result<Vec<Slot>, EngineError> {
+    Ok(slots(index, &ids_matching(connection, index, query, usize::MAX)?))
 }
 
-/// Reads the best `limit` memories that pass the filter (`checked`: it was asked before) and are alive.
+/// Reads the best `limit` memories that are alive and pass the filter, which `view` may have been told already.
 pub(super) fn fill(
     connection: &Connection,
-    index: &Index,
     query: &SearchQuery,
-    plan: &Plan,
-    (ranked, scale): (&[Ranked], Scale),
-    checked: bool,
-    now_ms: i64,
+    view: View<'_>,
+    ranked: &[Ranked],
+    scale: Scale,
 ) -> Result<Vec<Hit>, EngineError> {
-    let (condition, values) = if checked { ("1".to_owned(), Vec::new()) } else { condition(index, query) };
+    let View { index, plan, now_ms, .. } = view;
+    let (condition, values) =
+        if view.allowed.is_some() { ("1".to_owned(), Vec::new()) } else { condition(index, query) };
     let sql = format!(
         "SELECT {} FROM memory WHERE memory.id = ? AND {} AND {condition}",
         read::COLUMNS,
@@ -109,12 +109,10 @@ fn ids_matching(
     Ok(ids)
 }
 
-fn by_slot(index: &Index, ids: &[MemoryId]) -> Vec<bool> {
-    let mut allowed = vec![false; index.slots()];
-    for id in ids {
-        if let Some(slot) = index.slot(*id) {
-            allowed[slot as usize] = true;
-        }
-    }
-    allowed
+/// Slots of the memories, ascending, each once.
+fn slots(index: &Index, ids: &[MemoryId]) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = ids.iter().filter_map(|id| index.slot(*id)).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    slots
 }

@@ -4,7 +4,7 @@
 use super::length::clarity;
 use super::rank::Ranked;
 use super::weights::Weights;
-use crate::index::{Index, NONE, Slot};
+use crate::index::{Index, NONE, Place, Slot};
 
 /// Neighbours that share, on either side.
 const NEIGHBOURS: usize = 2;
@@ -14,29 +14,38 @@ const SHARED: f32 = 0.7;
 const REACH_TOKENS: f32 = 25.0;
 
 /// Brings `meaning` of every candidate from its own cosine to what it and its neighbours tell together.
-pub(super) fn share_meaning(index: &Index, cosines: &[f32], ranked: &mut [Ranked], weights: &Weights) {
-    let told = |slot: Slot| cosines[slot as usize].max(0.0) * clarity(index.fact(slot).tokens);
+pub(super) fn share_meaning(
+    index: &Index,
+    mut cosine: impl FnMut(Slot) -> f32,
+    ranked: &mut [Ranked],
+    weights: &Weights,
+) {
+    if weights.meaning == 0.0 {
+        return;
+    }
+    let mut told = |slot: Slot| cosine(slot) * clarity(index.traits(slot).tokens);
     let ordinary =
         ranked.iter().map(|candidate| told(candidate.slot)).sum::<f32>() / ranked.len().max(1) as f32;
     for candidate in ranked {
-        candidate.signals.meaning = shared(index, candidate.slot, ordinary, told);
+        candidate.signals.meaning = shared(index, candidate.slot, ordinary, &mut told);
         candidate.raw = candidate.signals.sum(weights);
     }
 }
 
 /// What the slot tells, and its neighbours tell beyond `ordinary`. Without a session, its own.
-fn shared(index: &Index, slot: Slot, ordinary: f32, told: impl Fn(Slot) -> f32) -> f32 {
-    let position = index.fact(slot).position;
+fn shared(index: &Index, slot: Slot, ordinary: f32, mut told: impl FnMut(Slot) -> f32) -> f32 {
+    let position = index.place(slot).position;
     let mut sum = told(slot);
-    for step in [Index::before, Index::after] {
-        let mut neighbour = step(index, slot);
+    for step in [|place: &Place| place.before, |place: &Place| place.after] {
+        let mut neighbour = step(index.place(slot));
         for _ in 0..NEIGHBOURS {
             if neighbour == NONE {
                 break;
             }
-            let distance = index.fact(neighbour).position.abs_diff(position) as f32;
+            let place = index.place(neighbour);
+            let distance = place.position.abs_diff(position) as f32;
             sum += SHARED * (-distance / REACH_TOKENS).exp() * (told(neighbour) - ordinary).max(0.0);
-            neighbour = step(index, neighbour);
+            neighbour = step(place);
         }
     }
     sum

@@ -1,14 +1,13 @@
 //! The ranking on one screen: candidates by words and meaning, their facts, then what they say of each other.
 
-use super::candidates::candidates;
-use super::facts::with_facts;
+use super::candidates::{View, candidates, words_and_meaning};
+use super::facts::Standing;
 use super::feedback::look_alike;
-use super::gather::Scratch;
 use super::neighbours::share_meaning;
-use super::plan::Plan;
+use super::scratch::Scratch;
 use super::session::help_each_other;
 use super::weights::{Signals, Weights};
-use crate::index::{Index, Slot};
+use crate::index::Slot;
 
 /// Candidates ranked for each hit asked for; the filter may refuse some.
 const RANKED_PER_HIT: usize = 20;
@@ -30,31 +29,50 @@ impl Ranked {
     }
 }
 
-/// The best candidates, best first. `allowed` restricts them by slot.
-pub(super) fn rank(
-    index: &Index,
-    plan: &Plan,
-    scratch: &Scratch,
-    allowed: Option<&[bool]>,
-    now_ms: i64,
-    limit: usize,
-) -> Vec<Ranked> {
+/// The best candidates, best first.
+pub(super) fn rank(view: View<'_>, scratch: &mut Scratch, limit: usize) -> Vec<Ranked> {
+    let View { index, plan, now_ms, .. } = view;
     let weights = Weights::of(plan.ranking);
     let keep = limit.saturating_mul(RANKED_PER_HIT).max(RANKED_MIN);
-    let admits =
-        |slot: Slot| index.is_live(slot, now_ms) && allowed.is_none_or(|allowed| allowed[slot as usize]);
-    let mut ranked = candidates(plan, scratch, keep, limit, admits);
-    for candidate in &mut ranked {
-        candidate.signals = with_facts(candidate.signals, index.fact(candidate.slot), plan, now_ms);
-        candidate.raw = candidate.signals.sum(weights);
-    }
-    if ranked.len() > keep {
-        ranked.select_nth_unstable_by(keep, Ranked::best_first);
-        ranked.truncate(keep);
-    }
-    share_meaning(index, &scratch.cosines, &mut ranked, weights);
+    let slots = candidates(view, scratch, keep, limit);
+    let Scratch { words, cosines } = scratch;
+    let mut cosine = |slot| cosines.of(index, plan.vector.as_ref(), slot);
+    let mut standing = Standing::of(plan);
+    let judged = slots.into_iter().map(|slot| {
+        let signals = words_and_meaning(view, words, slot, cosine(slot));
+        let signals = standing.signals(signals, index.traits(slot), index.at_ms(slot), now_ms);
+        Ranked { slot, raw: signals.sum(weights), signals }
+    });
+    let mut ranked: Vec<Ranked> = judged.collect();
+    share_meaning(index, cosine, &mut ranked, weights);
     look_alike(index, &mut ranked, weights);
     help_each_other(index, &mut ranked, weights);
-    ranked.sort_unstable_by(Ranked::best_first);
-    ranked
+    best_first(&ranked)
+}
+
+/// Sorts by numbers in the order of the scores: a candidate is large, and moved once.
+fn best_first(ranked: &[Ranked]) -> Vec<Ranked> {
+    let key = |at: usize| {
+        let Ranked { slot, raw, .. } = &ranked[at];
+        // Positive floats are in the order of their bits, negative ones in the reverse order.
+        let bits = raw.to_bits();
+        let ordered = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        (u64::from(!ordered) << 32 | u64::from(!slot), at)
+    };
+    let mut order: Vec<(u64, usize)> = (0..ranked.len()).map(key).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| ranked[at]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_come_first_and_the_newer_of_equals() {
+        let scores = [(1, 0.5), (2, -3.0), (3, 7.0), (4, 0.5), (5, 0.0), (6, -0.25), (7, 7.5)];
+        let ranked = scores.map(|(slot, raw)| Ranked { slot, raw, signals: Signals::default() });
+        let slots: Vec<Slot> = best_first(&ranked).iter().map(|ranked| ranked.slot).collect();
+        assert_eq!(slots, [7, 3, 4, 1, 5, 6, 2]);
+    }
 }

@@ -12,24 +12,23 @@ const HELPERS: usize = 3;
 const PASSAGE_TOKENS: u32 = 600;
 
 /// Fills `session` of every candidate: by how much the best others of its passage exceed the mean candidate.
-/// Leaves the candidates in the order of their sessions.
 pub(super) fn help_each_other(index: &Index, ranked: &mut [Ranked], weights: &Weights) {
     if weights.session == 0.0 || ranked.is_empty() {
         return;
     }
-    ranked.sort_unstable_by_key(|candidate| {
-        let fact = index.fact(candidate.slot);
-        (fact.session, fact.position, candidate.slot)
-    });
     let ordinary = ranked.iter().map(|candidate| candidate.raw).sum::<f32>() / ranked.len() as f32;
-    let told: Vec<Told> = ranked
-        .iter()
-        .map(|candidate| {
-            let fact = index.fact(candidate.slot);
-            Told { session: fact.session, position: fact.position, beyond: candidate.raw - ordinary }
+    let mut told: Vec<Told> = (0..)
+        .zip(ranked.iter())
+        .map(|(candidate, Ranked { slot, raw, .. })| {
+            let place = index.place(*slot);
+            Told { session: place.session, position: place.position, candidate, beyond: raw - ordinary }
         })
         .collect();
-    for (candidate, help) in ranked.iter_mut().zip(help(&told)) {
+    told.sort_unstable_by_key(|told| {
+        (u64::from(told.session) << 32 | u64::from(told.position), told.candidate)
+    });
+    for (told, help) in told.iter().zip(help(&told)) {
+        let candidate = &mut ranked[told.candidate as usize];
         candidate.signals.session = help;
         candidate.raw += help * weights.session;
     }
@@ -41,29 +40,38 @@ struct Told {
     /// 0 for none.
     session: u32,
     position: u32,
+    /// Where it is among the candidates.
+    candidate: u32,
     /// What its score exceeds the mean by.
     beyond: f32,
 }
 
-/// What each candidate gets from the others of its passage.
+impl Told {
+    /// Whether the other is of the same passage.
+    fn reaches(&self, other: &Self) -> bool {
+        other.session == self.session && other.position.abs_diff(self.position) <= PASSAGE_TOKENS
+    }
+
+    /// Whether the other's passage ends before this one's begins.
+    fn is_past(&self, other: &Self) -> bool {
+        (other.session, other.position) < (self.session, self.position) && !self.reaches(other)
+    }
+}
+
+/// What each candidate gets from the others of its passage. Only those beyond the mean can help.
 fn help(told: &[Told]) -> Vec<f32> {
+    let helpers: Vec<(usize, &Told)> =
+        told.iter().enumerate().filter(|(_, other)| other.beyond > 0.0).collect();
     let mut help = Vec::with_capacity(told.len());
     let mut first = 0;
     for (at, this) in told.iter().enumerate() {
-        let reaches = |other: &Told| {
-            other.session == this.session && other.position.abs_diff(this.position) <= PASSAGE_TOKENS
-        };
-        if this.session == 0 {
-            help.push(0.0);
-            continue;
-        }
-        while !reaches(&told[first]) {
-            first += 1;
-        }
         let mut best = [0f32; HELPERS];
-        let passage = told.iter().enumerate().skip(first).take_while(|(_, other)| reaches(other));
-        for (_, other) in passage.filter(|(other, _)| *other != at) {
-            insert(&mut best, other.beyond);
+        if this.session != 0 {
+            first += helpers[first..].iter().take_while(|(_, other)| this.is_past(other)).count();
+            let passage = helpers[first..].iter().take_while(|(_, other)| this.reaches(other));
+            for (_, other) in passage.filter(|(other, _)| *other != at) {
+                insert(&mut best, other.beyond);
+            }
         }
         help.push(best.iter().sum::<f32>() / HELPERS as f32);
     }
@@ -91,6 +99,7 @@ mod tests {
             .map(|(session, position, beyond)| Told {
                 session: *session,
                 position: *position,
+                candidate: 0,
                 beyond: *beyond,
             })
             .collect();

@@ -2,7 +2,6 @@
 //!
 //! Tuned on three conversations only; docs/retrieval.md has each signal's reason and what it was worth.
 
-use super::plan::Plan;
 use crate::query::Ranking;
 
 /// What one point of each signal is worth.
@@ -60,13 +59,6 @@ impl Weights {
             Ranking::Hybrid => &HYBRID,
             Ranking::Bm25 => &BM25,
         }
-    }
-
-    /// The most that a memory's facts (all but words and meaning) can differ between two memories.
-    pub(super) fn most_of_facts(&self, plan: &Plan) -> f32 {
-        let actor = if plan.actors.is_empty() { 0.0 } else { self.actor };
-        let date = if plan.dates.is_empty() { 0.0 } else { self.date };
-        actor + date + self.importance + self.recency + self.stated * STATED_MAX
     }
 }
 

@@ -10,10 +10,17 @@ use crate::typo;
 use crate::vector::{Embedded, ModelIdentity, Quantized};
 
 impl Session<'_> {
-    pub(super) fn put_terms(&mut self, id: MemoryId, analysed: &Analysed) -> Result<(), EngineError> {
+    /// Stores the terms of a memory that has its fact; `gone` are those it held before.
+    pub(super) fn put_terms(
+        &mut self,
+        id: MemoryId,
+        analysed: &Analysed,
+        gone: String,
+    ) -> Result<(), EngineError> {
         self.connection
             .prepare_cached("INSERT INTO keyword (rowid, terms) VALUES (?, ?)")?
             .execute((id, &analysed.terms))?;
+        self.changes.push(IndexChange::Terms { id, gone, now: analysed.terms.clone() });
         for word in &analysed.words {
             if self.words.is_news(word) {
                 typo::learn(self.connection, word)?;

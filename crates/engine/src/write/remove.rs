@@ -72,8 +72,9 @@ impl Session<'_> {
                 .prepare_cached("SELECT content, actor, workspace_id FROM memory WHERE id = ?")?
                 .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             left.insert(workspace_id);
-            freed += self.remove(*id)?;
-            words.append(&mut analyse(&content, actor.as_deref()).words);
+            let mut analysed = analyse(&content, actor.as_deref());
+            freed += self.remove(*id, analysed.terms)?;
+            words.append(&mut analysed.words);
         }
         self.counts.memories = self.counts.memories.saturating_sub(ids.len() as u64);
         self.count_left(left)?;
@@ -82,7 +83,7 @@ impl Session<'_> {
     }
 
     /// Removes a memory from every table; its history, facts and vector go with the row.
-    fn remove(&mut self, id: MemoryId) -> Result<i64, EngineError> {
+    fn remove(&mut self, id: MemoryId, terms: String) -> Result<i64, EngineError> {
         self.connection.prepare_cached("DELETE FROM keyword WHERE rowid = ?")?.execute([id])?;
         let freed: i64 = self
             .connection
@@ -91,7 +92,7 @@ impl Session<'_> {
                  RETURNING length(CAST(content AS BLOB)) + length(CAST(metadata AS BLOB))",
             )?
             .query_row([id], |row| row.get(0))?;
-        self.changes.push(IndexChange::Remove { id });
+        self.changes.push(IndexChange::Remove { id, terms });
         Ok(freed)
     }
 

@@ -61,10 +61,16 @@ impl Session<'_> {
     /// Ends an operation that may have added: its pages are within their bound, or it is refused. One that wrote
     /// nothing is never refused.
     pub(super) fn end_within(&self) -> Result<(), EngineError> {
-        let Allowance { bounds, pages_before, changes_before, .. } = &self.allowance;
-        let Some(limit) = bounds.file_bytes.filter(|_| self.changes.len() > *changes_before) else {
-            return Ok(());
-        };
+        if self.changes.len() > self.allowance.changes_before {
+            self.end_within_whatever_was_written()?;
+        }
+        Ok(())
+    }
+
+    /// The same for an operation that may have written rows of which the index holds nothing.
+    pub(super) fn end_within_whatever_was_written(&self) -> Result<(), EngineError> {
+        let Allowance { bounds, pages_before, .. } = &self.allowance;
+        let Some(limit) = bounds.file_bytes else { return Ok(()) };
         // FTS5 keeps what it is given until a savepoint; without this its pages would be the next one's.
         self.connection.prepare_cached("SAVEPOINT written")?.execute([])?;
         self.connection.prepare_cached("RELEASE written")?.execute([])?;

@@ -103,6 +103,6 @@ fn workspace_or_default(name: Option<&str>) -> String {
 }
 
 /// Cuts a time to the millisecond, which is what the file keeps.
-fn cut(time: Option<Timestamp>) -> Option<Timestamp> {
+pub(super) fn cut(time: Option<Timestamp>) -> Option<Timestamp> {
     time.and_then(|at| Timestamp::from_millisecond(at.as_millisecond()).ok())
 }

@@ -3,6 +3,7 @@
 mod gateway;
 mod load;
 mod retrieval;
+mod search;
 mod usage;
 
 use clap::{Args, Subcommand};
@@ -23,6 +24,8 @@ enum Deed {
     Load(load::Load),
     /// How often search finds what answers a question
     Retrieval(retrieval::Retrieval),
+    /// How long one search takes, without network and on one thread
+    Search(search::Search),
     /// Usage under `kill -9` and outages: what is lost, what is double, and how fast it is
     Usage(usage::Usage),
     /// What the way in costs: keys, tokens, quotas, many tenants in one process
@@ -37,6 +40,7 @@ impl Bench {
         match self.deed {
             Deed::Load(load) => load.run(shared).await,
             Deed::Retrieval(retrieval) => retrieval.run(shared).await,
+            Deed::Search(search) => search.run(shared).await,
             Deed::Usage(usage) => usage.run(shared).await,
             Deed::Gateway(gateway) => gateway.run(shared).await,
             Deed::UsageProcess(process) => process.run().await,

@@ -1,8 +1,14 @@
 //! `engram control`: the database of the control plane itself, looked at and brought up to date.
 
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
+use control::{Actor, Control, ExportedKeys, OtherEnvironment};
 use serde_json::{Value, json};
-use server::app::{ControlPlane, inspect_control_plane, migrate_control_plane};
+use server::app::{ControlPlane, inspect_control_plane, migrate_control_plane, open_control_plane};
 use server::config::Config;
 
 use crate::cli::{Env, Shared, load};
@@ -14,6 +20,8 @@ Examples:
   engram control status --control-url postgres://engram@db/engram
   engram control migrate --env prod --config engram.toml
   ENGRAM_CONTROL_URL=postgres://... engram control migrate --env staging
+  engram control export control.jsonl                from the data folder, also while it is served
+  engram control import control.jsonl --control-url postgres://...    into an empty database
 
 They go to the database itself; no service needs to run. `engram serve` sets up an empty database by itself, and brings
 an older one up to date in dev; elsewhere it refuses to start until `control migrate` was run. Migrate before the new
@@ -30,12 +38,22 @@ pub(crate) struct ControlCommand {
     env: Option<Env>,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Deed {
     /// Show where it is, its schema's version, and the one this program needs
     Status,
     /// Bring the schema up to date; an empty database is set up
     Migrate,
+    /// Write all of it as lines of JSON, wrapped backup keys included
+    Export {
+        /// A new file; - is standard output
+        file: PathBuf,
+    },
+    /// Read an export into an empty control plane, of either kind
+    Import {
+        /// The file; - is standard input
+        file: PathBuf,
+    },
 }
 
 impl ControlCommand {
@@ -44,6 +62,8 @@ impl ControlCommand {
         match self.deed {
             Deed::Status => status(&config, shared.format()).await,
             Deed::Migrate => migrate(&config, shared.format()).await,
+            Deed::Export { file } => export(&config, shared.format(), &file).await,
+            Deed::Import { file } => import(&config, shared.format(), &file).await,
         }
     }
 }
@@ -100,6 +120,56 @@ async fn migrate(config: &Config, format: Format) -> Result<(), Failure> {
         Format::Json => terminal::json(&shown),
         Format::People => {
             terminal::line(sentence);
+            Ok(())
+        }
+    }
+}
+
+async fn open(config: &Config) -> Result<Control, Failure> {
+    let clock = stdx::clock::SystemClock::shared();
+    open_control_plane(config, &clock).await.map_err(Failure::unreachable)
+}
+
+async fn export(config: &Config, format: Format, file: &Path) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::refused(format!("{}: {error}", file.display()));
+    let to_output = file == Path::new("-");
+    let sink: Box<dyn Write + Send> = if to_output {
+        Box::new(io::stdout())
+    } else {
+        Box::new(OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(failed)?)
+    };
+    let control = open(config).await?;
+    let exported = control.export(BufWriter::new(sink), ExportedKeys::All, |_| {}).await;
+    let (_, written) = exported.map_err(Failure::refused)?;
+    if to_output {
+        return Ok(());
+    }
+    match format {
+        Format::Json => {
+            terminal::json(&json!({"file": file, "rows": written.rows, "tables": written.tables}))
+        }
+        Format::People => {
+            terminal::line(format!("exported {} rows to {}", written.rows, file.display()));
+            Ok(())
+        }
+    }
+}
+
+async fn import(config: &Config, format: Format, file: &Path) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::refused(format!("{}: {error}", file.display()));
+    let source: Box<dyn BufRead + Send> = if file == Path::new("-") {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        Box::new(BufReader::new(std::fs::File::open(file).map_err(failed)?))
+    };
+    let control = open(config).await?;
+    let imported = control.import(source, OtherEnvironment::Refuse, &Actor::local(), |_| {}).await;
+    let imported = imported.map_err(Failure::refused)?;
+    let rows = imported.transferred.rows;
+    match format {
+        Format::Json => terminal::json(&json!({"rows": rows, "exported_at": imported.exported_at})),
+        Format::People => {
+            terminal::line(format!("imported {rows} rows, exported at {}", imported.exported_at));
             Ok(())
         }
     }

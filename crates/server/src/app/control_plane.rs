@@ -57,7 +57,10 @@ pub async fn migrate(config: &Config) -> Result<Option<Migrated>, ControlError> 
 }
 
 /// Opens it. In dev an older schema is brought up to date; elsewhere somebody decides when.
-pub(super) async fn open(config: &Config, clock: &SharedClock) -> Result<Control, StartError> {
+///
+/// # Errors
+/// [`StartError`].
+pub async fn open(config: &Config, clock: &SharedClock) -> Result<Control, StartError> {
     let environment = config.service.environment;
     match config.control.place() {
         ControlPlace::Embedded => {

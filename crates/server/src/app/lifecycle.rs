@@ -47,6 +47,11 @@ impl Lifecycle {
         (before < self.in_flight_max).then_some(place)
     }
 
+    /// Requests that may be at work at once.
+    pub fn in_flight_max(&self) -> usize {
+        self.in_flight_max
+    }
+
     /// Requests at work now.
     pub fn in_flight(&self) -> usize {
         self.in_flight.load(Ordering::Acquire)

@@ -18,7 +18,7 @@ use super::{App, Background, DevAccess, Lifecycle, control_plane};
 use crate::backups::{self, Backups};
 use crate::config::{Config, UsageRecording};
 use crate::jobs::{Deletions, ReconciledUsage};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{RouteTimes, Telemetry};
 use crate::vectors::Vectors;
 
 /// Why the service does not start; each is one line that says what to do.
@@ -74,6 +74,7 @@ impl StartError {
 
 pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>, StartError> {
     let telemetry = Telemetry::install();
+    metrics::gauge!("engram_start_timestamp_seconds").set(clock.now().as_millisecond() as f64 / 1e3);
     let data_dir = config.service.data_dir.clone();
     make_private(&data_dir)?;
     make_private(&data_dir.join("control"))?;
@@ -130,6 +131,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         backups,
         vectors,
         telemetry,
+        route_times: RouteTimes::default(),
         lifecycle,
         deletions: Deletions::default(),
         reconciled_usage: ReconciledUsage::default(),

@@ -167,6 +167,10 @@ pub(crate) async fn back_up_changed(
         progress.stage("backing_up");
         progress.at(at as u64 + 1, tenants.len() as u64);
     }
+    if reason == Reason::OnDemand {
+        // Whoever asks for all of it wants to be able to make all of it again.
+        super::back_up_control_plane(app, reason, progress).await?;
+    }
     Ok(done)
 }
 

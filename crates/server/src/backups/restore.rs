@@ -308,14 +308,13 @@ async fn swap_in(
 
 /// The highest id that the tenant's file may have given out.
 async fn ids_taken(app: &App, tenant: &TenantId) -> Result<i64, Trouble> {
-    if app.fleet.change_stamp(tenant).starts_with('-') {
-        // No file, and nothing is gained by making an empty one only to replace it.
-        return Ok(0);
-    }
-    match app.fleet.store(tenant).await {
+    // A file that is not there is not made only to be asked.
+    let there = !app.fleet.change_stamp(tenant).starts_with('-');
+    let asked = if there { app.fleet.store(tenant).await } else { Err(FleetError::Missing) };
+    match asked {
         Ok(lease) => Ok(lease.read(Store::ids_handed_out).await?),
-        Err(FleetError::Quarantined(_) | FleetError::Open(_)) => {
-            // Nobody can ask it any more. No store hands out more than so many a millisecond.
+        Err(FleetError::Missing | FleetError::Quarantined(_) | FleetError::Open(_)) => {
+            // Nobody can ask it. No store hands out more than so many a millisecond.
             let newest = app.control.backups(tenant).await?.into_iter().next();
             let Some(newest) = newest else { return Ok(0) };
             let since_ms = app.clock.now().duration_since(newest.created_at).as_millis().max(0);
@@ -324,6 +323,16 @@ async fn ids_taken(app: &App, tenant: &TenantId) -> Result<i64, Trouble> {
         }
         Err(other) => Err(other.into()),
     }
+}
+
+/// Puts a backup of a tenant back where nothing of it is left; returns its memories.
+pub(super) async fn put_back(app: &App, backup: &Backup, progress: &Progress) -> Result<u64, Trouble> {
+    let scratch = Scratch::new(&app.fleet)?;
+    let file = scratch.file("engram.db");
+    fetch_proven(app, backup, &file, progress).await?;
+    smoke::proven(&file).await?;
+    app.fleet.create_tenant_folder(&backup.tenant_id)?;
+    Ok(swap_in(app, &backup.tenant_id, &backup.tenant_id, &file, progress).await?.memories)
 }
 
 async fn into_folder(

@@ -83,6 +83,20 @@ pub struct Runs {
 pub struct Progress(Arc<Mutex<RunState>>);
 
 impl Progress {
+    /// Progress that nobody looks at.
+    pub(super) fn unwatched() -> Self {
+        Self(Arc::new(Mutex::new(RunState {
+            id: String::new(),
+            kind: RunKind::Restore,
+            about: None,
+            stage: "waiting",
+            done: 0,
+            total: 0,
+            started_at: Timestamp::UNIX_EPOCH,
+            ended: None,
+        })))
+    }
+
     /// The next step begins.
     pub fn stage(&self, stage: &'static str) {
         let mut state = self.0.lock();

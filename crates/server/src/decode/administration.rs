@@ -4,6 +4,7 @@
 
 mod api_keys;
 mod backups;
+mod load;
 mod members;
 mod plans;
 mod reports;
@@ -22,6 +23,7 @@ pub use backups::{
     BackupQuery, RestoreInput, RestoreSource, create_restore, create_restore_test, list_backups,
     list_restore_tests,
 };
+pub use load::{LoadChange, Shedding, change_load, checks_of};
 pub use members::{InviteInput, MemberInput, accept_invite, add_member, create_invite, update_member};
 pub use plans::{PlanInput, PlanTarget, set_plan};
 pub use reports::{AuditLogQuery, ReportFormat, UsageQuery, of_tenant, report_usage, show_audit_log};

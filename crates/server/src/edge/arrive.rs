@@ -11,12 +11,14 @@ use axum::response::Response;
 use gateway::Peer;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use tenancy::{Environment, RequestId};
+use tracing::Instrument;
 
 use super::answer::no_rate_limit;
 use super::client::{Client, Transport};
 use super::{Arrival, error_answer};
 use crate::app::App;
 use crate::operations::Failure;
+use crate::telemetry::RequestNotes;
 
 /// Longest id of a client's own that is repeated.
 const CLIENT_ID_BYTES_MAX: usize = 128;
@@ -60,13 +62,16 @@ async fn answer_and_tell(
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
 
-    let mut response = next.run(request).await;
-    let elapsed = started.elapsed();
+    let notes = Arc::<RequestNotes>::default();
+    // Whatever is logged on the way carries the id too; made at a level that no filter leaves out.
+    let span = tracing::error_span!("at_work", request_id = %arrival.request);
+    let mut response = Arc::clone(&notes).scope(next.run(request)).instrument(span).await;
+    let took = Took { all: started.elapsed(), provider: notes.provider_time() };
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&arrival.request.to_string()) {
         headers.insert(X_REQUEST_ID, id);
     }
-    if let Ok(timing) = HeaderValue::from_str(&format!("app;dur={:.3}", elapsed.as_secs_f64() * 1e3)) {
+    if let Ok(timing) = HeaderValue::from_str(&took.as_header()) {
         headers.insert(SERVER_TIMING, timing);
     }
     if let Some(id) = &client_id {
@@ -81,15 +86,22 @@ async fn answer_and_tell(
     if app.lifecycle.is_draining() && version <= Version::HTTP_11 {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    measure(&method, route, response.status(), elapsed);
+    measure(&method, route, response.status(), took.own());
+    app.route_times.record(app.clock.now_ms(), route, took.own());
+    let caller = notes.caller();
     tracing::info!(
-        request = %arrival.request,
+        request_id = %arrival.request,
+        tenant_id = caller.map(|caller| caller.tenant_id.as_str()),
+        tenant_slug = caller.map(|caller| caller.tenant_slug.as_str()),
+        user_id = caller.and_then(|caller| caller.user_id.as_deref()),
         client_request = client_id.as_ref().and_then(|id| id.to_str().ok()),
         client = client.map(|client| tracing::field::display(client.address)),
         method = method.as_str(),
         route,
         status = response.status().as_u16(),
-        took_ms = elapsed.as_secs_f64() * 1e3,
+        latency_ms = took.own().as_secs_f64() * 1e3,
+        provider_ms = took.provider.as_secs_f64() * 1e3,
+        error = notes.error(),
         "request"
     );
     response
@@ -119,10 +131,30 @@ fn client_id(headers: &HeaderMap) -> Option<HeaderValue> {
     shown.then(|| id.clone())
 }
 
-fn measure(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
+/// How long a request took, and how much of that it waited for the embedding provider.
+#[derive(Debug, Clone, Copy)]
+struct Took {
+    all: Duration,
+    provider: Duration,
+}
+
+impl Took {
+    /// Our own part, which is what is promised.
+    fn own(self) -> Duration {
+        self.all.saturating_sub(self.provider)
+    }
+
+    /// Both parts, in milliseconds.
+    fn as_header(self) -> String {
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        format!("app;dur={:.3}, embedding;dur={:.3}", ms(self.own()), ms(self.provider))
+    }
+}
+
+fn measure(method: &Method, route: &str, status: StatusCode, took: Duration) {
     let route = route.to_owned();
     metrics::histogram!("engram_request_duration_seconds", "route" => route.clone())
-        .record(elapsed.as_secs_f64());
+        .record(took.as_secs_f64());
     metrics::counter!(
         "engram_requests_total",
         "route" => route,

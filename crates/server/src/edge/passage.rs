@@ -80,7 +80,7 @@ async fn work(app: &Arc<App>, arrival: &Arrival, route: &str, request: Request, 
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => {
             metrics::counter!("engram_panics_total").increment(1);
-            tracing::error!(request = %arrival.request, route, panic, "a request ended in a panic");
+            tracing::error!(request_id = %arrival.request, route, panic, "a request ended in a panic");
             error_answer(&coded(ErrorCode::Internal), &arrival.request)
         }
         Err(_) => error_answer(&coded(ErrorCode::Timeout), &arrival.request),

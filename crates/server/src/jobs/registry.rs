@@ -10,8 +10,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{
-    back_up_tenants, close_idle_stores, delete_tenants, embed_pending_memories, finish_erasures, prune_usage,
-    purge_expired_memories, reconcile_usage, retain_backups, test_restores,
+    back_up_control_plane, back_up_tenants, close_idle_stores, delete_tenants, embed_pending_memories,
+    finish_erasures, measure_stores, prune_usage, purge_expired_memories, reconcile_usage, retain_backups,
+    test_restores,
 };
 use crate::app::App;
 
@@ -24,6 +25,7 @@ pub const JOBS: &[Job] = &[
         Box::pin(embed_pending_memories::run(app))
     }),
     every(SECOND.saturating_mul(30), "close_idle_stores", |app| Box::pin(close_idle_stores::run(app))),
+    every(SECOND.saturating_mul(10), "measure_stores", |app| Box::pin(measure_stores::run(app))).at_start(),
     every(MINUTE, "purge_expired_memories", |app| Box::pin(purge_expired_memories::run(app))),
     every(MINUTE, "delete_tenants", |app| Box::pin(delete_tenants::run(app)))
         .at_start()
@@ -32,6 +34,9 @@ pub const JOBS: &[Job] = &[
     every(MINUTE.saturating_mul(60), "prune_usage", |app| Box::pin(prune_usage::run(app))),
     every(MINUTE, "finish_erasures", |app| Box::pin(finish_erasures::run(app))),
     every(MINUTE.saturating_mul(10), "back_up_tenants", |app| Box::pin(back_up_tenants::run(app))),
+    every(MINUTE.saturating_mul(10), "back_up_control_plane", |app| {
+        Box::pin(back_up_control_plane::run(app))
+    }),
     every(MINUTE.saturating_mul(60), "retain_backups", |app| Box::pin(retain_backups::run(app))),
     every(MINUTE.saturating_mul(60), "test_restores", |app| Box::pin(test_restores::run(app))),
 ];

@@ -70,7 +70,7 @@ impl Admitted {
         let visit = self.take();
         let visit = visit.ok_or_else(|| ErrorData::internal_error("the request was served twice", None))?;
         let call = Call { app, pass: visit.pass(), idempotency_key: self.idempotency_key.as_deref() };
-        let outcome = work(&call).await;
+        let outcome = visit.notes().scope(work(&call)).await;
         Ok(visit.settle(outcome, |_| 200).outcome)
     }
 }

@@ -6,9 +6,11 @@ mod api_keys;
 mod audit_log;
 mod authority;
 mod backups;
+mod checks;
 mod deletions;
 mod invites;
 mod jwks;
+mod load;
 mod members;
 mod plans;
 mod tenants;
@@ -29,9 +31,11 @@ pub use backups::{
     create_all_backups, create_backup, create_restore, create_restore_test, list_backups, list_replaced,
     list_restore_tests, list_restores, plan_restore, rotate_operator_key, show_run, show_tenant_run,
 };
+pub use checks::{repair, run_checks};
 pub use deletions::{delete_tenant, show_deletion};
 pub use invites::{accept_invite, create_invite, list_invites, revoke_invite};
 pub use jwks::{refresh_jwks, show_jwks};
+pub use load::{change_load, show_load};
 pub use members::{add_member, list_members, remove_member, update_member};
 pub use plans::{list_plans, set_plan};
 pub use tenants::{create_tenant, list_tenants, show_tenant, update_tenant};
@@ -46,6 +50,8 @@ pub enum Reach<'a> {
     /// An operator who names no tenant: all of them, and what belongs to none.
     Everything(&'a OperatorPass),
 }
+
+pub(crate) use load::shown as tenant_shown;
 
 async fn tenant_named(app: &App, slug: &Slug) -> Result<Tenant, Failure> {
     app.control.tenant_by_slug(slug).await?.ok_or_else(unknown_tenant)

@@ -8,6 +8,7 @@ use gateway::Refusal;
 use tenancy::RequestId;
 
 use super::quota;
+use crate::telemetry::note_error;
 
 /// Why a request was not answered.
 #[derive(Debug)]
@@ -122,16 +123,23 @@ impl Failure {
         }
     }
 
-    /// Writes what the caller is not told to the log.
+    /// Notes the failure for the request's own line, and writes what the caller is not told to the log.
     pub fn log(&self, request: &RequestId) {
+        note_error(self.code().as_str());
         if self.is_safe_to_show() {
             return;
         }
         match self {
-            Self::Store(error) => tracing::error!(%request, %error, "a store failed"),
-            Self::Control(error) => tracing::error!(%request, %error, "the control plane failed"),
-            Self::Refused(refusal) => tracing::warn!(%request, ?refusal, "a request could not be judged"),
-            Self::Coded(code, message) => tracing::error!(%request, code = code.as_str(), message),
+            Self::Store(error) => tracing::error!(request_id = %request, %error, "a store failed"),
+            Self::Control(error) => {
+                tracing::error!(request_id = %request, %error, "the control plane failed")
+            }
+            Self::Refused(refusal) => {
+                tracing::warn!(request_id = %request, ?refusal, "a request could not be judged")
+            }
+            Self::Coded(code, message) => {
+                tracing::error!(request_id = %request, code = code.as_str(), message)
+            }
             Self::Invalid(_) => {}
         }
     }
@@ -190,7 +198,7 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
         Refusal::MalformedHost { .. } => ErrorCode::InvalidHost,
         Refusal::TenantRequired => ErrorCode::TenantRequired,
         Refusal::NotAMember => ErrorCode::NotAMember,
-        Refusal::Overloaded { .. } => ErrorCode::Overloaded,
+        Refusal::Overloaded { .. } | Refusal::Shed { .. } => ErrorCode::Overloaded,
         Refusal::Forbidden { .. } => ErrorCode::Forbidden,
         Refusal::Suspended => ErrorCode::TenantSuspended,
         Refusal::RateLimited { .. } => ErrorCode::RateLimited,
@@ -226,18 +234,19 @@ fn store_code(error: &FleetError) -> ErrorCode {
 
 fn control_code(error: &ControlError) -> ErrorCode {
     match error {
-        ControlError::Conflict { .. } => ErrorCode::Conflict,
+        ControlError::Conflict { .. } | ControlError::NotEmpty { .. } => ErrorCode::Conflict,
         ControlError::LastOwner => ErrorCode::LastOwner,
         ControlError::InviteSpent { .. } => ErrorCode::InviteSpent,
         ControlError::NotFound { what: "tenant", .. } => ErrorCode::TenantNotFound,
         ControlError::NotFound { .. } => ErrorCode::NotFound,
-        ControlError::Invalid(_) => ErrorCode::InvalidRequest,
+        ControlError::Invalid(_) | ControlError::BadExport { .. } => ErrorCode::InvalidRequest,
         ControlError::Unavailable(_) => ErrorCode::Unavailable,
         ControlError::NewerSchema { .. }
         | ControlError::OlderSchema { .. }
         | ControlError::NotOurs { .. }
         | ControlError::WrongEnvironment { .. }
-        | ControlError::UntrustedSqlite { .. } => ErrorCode::Internal,
+        | ControlError::UntrustedSqlite { .. }
+        | ControlError::Io { .. } => ErrorCode::Internal,
     }
 }
 
@@ -262,6 +271,7 @@ mod tests {
             Refusal::TenantRequired,
             Refusal::NotAMember,
             Refusal::Overloaded { retry_after },
+            Refusal::Shed { class: "search", retry_after },
             Refusal::Forbidden { needed: Needed::OperatorKey },
             Refusal::Suspended,
             Refusal::RateLimited { class: "read", retry_after, rate: RateState::default() },

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{Completeness, Correction, Ranking, SearchQuery};
+use engine::{Completeness, Correction, Ranking, SearchQuery, StageTimes};
 use gateway::Pass;
 
 use super::shape::hit_to_wire;
@@ -38,6 +38,7 @@ pub async fn search(app: &App, pass: &Pass, input: SearchInput) -> Result<Done<a
             deadline: Some(SEARCH_DEADLINE),
         };
         let found = lease.read_heavily(move |store| store.search(&query)).await?;
+        stages_took(found.stages);
         answer.items = found.hits.into_iter().map(hit_to_wire).collect();
         let corrected = |c: Correction| api::CorrectedWord { from: c.from, to: c.to };
         answer.corrections = found.corrections.into_iter().map(corrected).collect();
@@ -46,4 +47,12 @@ pub async fn search(app: &App, pass: &Pass, input: SearchInput) -> Result<Done<a
     // Microseconds are enough; more digits would only be noise.
     answer.took_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     Ok(Done::read(answer, workspace))
+}
+
+/// Measures each stage apart.
+fn stages_took(stages: StageTimes) {
+    for (stage, time) in [("gather", stages.gather), ("rank", stages.rank), ("fill", stages.fill)] {
+        metrics::histogram!("engram_search_stage_duration_seconds", "stage" => stage)
+            .record(time.as_secs_f64());
+    }
 }

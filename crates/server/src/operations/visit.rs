@@ -1,10 +1,13 @@
 //! One admitted request: from `gateway::admit` to the usage event, with nothing to forget on the way.
 
+use std::sync::Arc;
+
 use gateway::{Credentials, Pass, RateState};
 use tenancy::{Operation, RequestId, Work};
 
 use super::Failure;
 use crate::app::App;
+use crate::telemetry::RequestNotes;
 
 /// What an operation gives back: the answer, and what there is to count.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct Done<T> {
 #[derive(Debug)]
 pub struct Visit {
     pass: Pass,
+    /// For work that goes on in another task.
+    notes: Option<Arc<RequestNotes>>,
 }
 
 /// The answer, after its usage event is on disk.
@@ -56,12 +61,22 @@ impl Visit {
         credentials: &Credentials<'_>,
         operation: Operation,
     ) -> Result<Self, Failure> {
-        Ok(Self { pass: app.gateway.admit(request, credentials, operation).await? })
+        let pass = app.gateway.admit(request, credentials, operation).await?;
+        let notes = RequestNotes::current();
+        if let Some(notes) = &notes {
+            notes.admitted(&pass);
+        }
+        Ok(Self { pass, notes })
     }
 
     /// The proof that the caller may do this.
     pub fn pass(&self) -> &Pass {
         &self.pass
+    }
+
+    /// The notes of the request, for work that goes on in another task than the edge's.
+    pub(crate) fn notes(&self) -> Arc<RequestNotes> {
+        self.notes.clone().unwrap_or_default()
     }
 
     /// Records the request. `status` tells the HTTP status of a success; a failure has its own.

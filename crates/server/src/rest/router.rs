@@ -13,16 +13,18 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    api_keys, audit_log, backups, docs_page, invites, jwks, members, memories, openapi, plans,
+    api_keys, audit_log, backups, checks, docs_page, invites, jwks, load, members, memories, openapi, plans,
     protected_resource, search, service, stats, tenants, usage, workspaces,
 };
 use crate::app::App;
 use crate::edge::{self, Arrival};
 use crate::operations::Failure;
+use crate::telemetry;
 
 /// Every route of every door, behind the edge.
 pub fn router(app: &Arc<App>) -> Router {
     let (routes, _) = described().split_for_parts();
+    telemetry::start_routes_at_zero(routes_and_methods());
     let mut routes = routes.with_state(Arc::clone(app));
     if app.config.telemetry.metrics_listen.is_none() {
         routes = routes.merge(metrics_router(app));
@@ -37,6 +39,24 @@ pub fn router(app: &Arc<App>) -> Router {
         .layer(edge::cors(&app.config))
         .layer(from_fn_with_state(Arc::clone(app), edge::arrive))
 }
+
+/// Every route that does a tenant's or an operator's work, with its methods.
+fn routes_and_methods() -> Vec<(&'static str, &'static str)> {
+    let paths = openapi::document()["paths"].as_object();
+    let mut all: Vec<_> = paths
+        .into_iter()
+        .flatten()
+        .flat_map(|(path, deeds)| {
+            METHODS.iter().filter(|(key, _)| !deeds[*key].is_null()).map(move |m| (path.as_str(), m.1))
+        })
+        .collect();
+    all.push(("/v1/mcp", "POST"));
+    all
+}
+
+/// Methods as the document and the metrics spell them.
+const METHODS: [(&str, &str); 5] =
+    [("get", "GET"), ("post", "POST"), ("patch", "PATCH"), ("put", "PUT"), ("delete", "DELETE")];
 
 /// `/metrics` alone, for an address of its own.
 pub fn metrics_router(app: &Arc<App>) -> Router {
@@ -82,6 +102,9 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(audit_log::show_audit_log))
         .routes(routes!(jwks::show_jwks))
         .routes(routes!(jwks::refresh_jwks))
+        .routes(routes!(load::show_load, load::change_load))
+        .routes(routes!(checks::run_checks))
+        .routes(routes!(checks::repair))
         // backups
         .routes(routes!(backups::create_backup, backups::list_backups))
         .routes(routes!(backups::create_all_backups))

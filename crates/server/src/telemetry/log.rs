@@ -1,16 +1,40 @@
-//! Log lines: text for people in dev, JSON elsewhere, always on stderr.
+//! Log lines: text for people in dev, JSON elsewhere, always on stderr. No line holds a key or what somebody stored.
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{LogFormat, TelemetrySettings};
+
+/// Libraries that write whole messages, headers or parameters to the log below a level, and that level: nothing
+/// beyond it is written, whatever the setting says.
+const TALKATIVE: &[(&str, Level)] = &[
+    ("rmcp", Level::ERROR),
+    ("h2", Level::INFO),
+    ("hyper", Level::INFO),
+    ("hyper_util", Level::INFO),
+    ("reqwest", Level::INFO),
+    ("tokio_postgres", Level::INFO),
+    ("postgres", Level::INFO),
+];
 
 /// Starts logging for the whole process. A second call changes nothing.
 pub fn start_logging(settings: &TelemetrySettings) {
     let filter = EnvFilter::try_new(&settings.log_filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second subscriber is an error, which here only means that logging goes on as it was.
-    let _ = match settings.log_format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match settings.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let lines = lines.with_filter(filter_fn(tells_no_secret));
+    // A second subscriber is an error, which here only means that logging goes on as it was.
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+}
+
+fn tells_no_secret(line: &Metadata<'_>) -> bool {
+    let source = line.target().split("::").next().unwrap_or_default();
+    let cap = TALKATIVE.iter().find(|(library, _)| *library == source);
+    cap.is_none_or(|(_, most)| line.level() <= most)
 }

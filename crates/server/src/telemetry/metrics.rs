@@ -39,7 +39,7 @@ pub const METRICS: &[Metric] = &[
     metric(
         "engram_request_duration_seconds",
         Kind::Histogram,
-        "Time from the headers to the answer, by route",
+        "Time from the headers to the answer without that in the embedding provider, by route",
     ),
     metric("engram_requests_in_flight", Kind::Gauge, "Requests at work"),
     metric(
@@ -63,15 +63,82 @@ pub const METRICS: &[Metric] = &[
     metric("engram_embedding_duration_seconds", Kind::Histogram, "Time spent in the embedding provider"),
     metric("engram_embedding_failures_total", Kind::Counter, "Calls of the embedding provider that failed"),
     metric("engram_embeddings_pending", Kind::Gauge, "Memories of open stores that wait for their vector"),
+    metric(
+        "engram_search_stage_duration_seconds",
+        Kind::Histogram,
+        "Time of one stage of a search, by stage",
+    ),
     metric("engram_memories_expired_total", Kind::Counter, "Memories removed because their time was up"),
     metric("engram_stores_open", Kind::Gauge, "Tenant stores open"),
+    metric("engram_stores_open_max", Kind::Gauge, "Tenant stores that may be open at once"),
+    metric("engram_writer_queue_depth", Kind::Gauge, "Writes that wait for their commit, in all open stores"),
+    metric("engram_wal_bytes", Kind::Gauge, "Size of the write-ahead logs of all open stores"),
+    metric("engram_wal_largest_bytes", Kind::Gauge, "Size of the largest write-ahead log of an open store"),
     metric("engram_db_open_failures_total", Kind::Counter, "Tenant stores that did not open"),
     metric("engram_volume_free_bytes", Kind::Gauge, "Free bytes of the data volume"),
     metric("engram_volume_size_bytes", Kind::Gauge, "Size of the data volume"),
     metric("engram_deletions_unfinished", Kind::Gauge, "Deleted tenants whose files are not removed yet"),
+    metric("engram_tenants_quarantined", Kind::Gauge, "Tenants whose database is damaged and set aside"),
+    metric(
+        "engram_backup_newest_age_seconds",
+        Kind::Gauge,
+        "Largest age of a changed tenant's newest backup",
+    ),
+    metric(
+        "engram_backup_newest_verified_age_seconds",
+        Kind::Gauge,
+        "Largest age of a changed tenant's newest verified backup",
+    ),
+    metric("engram_backups_total", Kind::Counter, "Backups that ended, by result"),
+    metric("engram_backup_failures_total", Kind::Counter, "Backups that failed, by stage"),
+    metric("engram_backup_bytes_total", Kind::Counter, "Bytes of backups put into the vault"),
+    metric("engram_backup_duration_seconds", Kind::Histogram, "Time of one backup"),
+    metric(
+        "engram_backup_orphans",
+        Kind::Gauge,
+        "Objects of the vault that no row of the control plane names",
+    ),
+    metric("engram_restores_total", Kind::Counter, "Restores that ended, by result"),
+    metric("engram_restore_tests_total", Kind::Counter, "Restore tests of one tenant that ended, by result"),
+    metric(
+        "engram_restore_test_last_success_timestamp_seconds",
+        Kind::Gauge,
+        "When a run of restore tests last passed",
+    ),
+    metric(
+        "engram_restore_test_coverage_ratio",
+        Kind::Gauge,
+        "Part of the tenants whose backup was restored in a test in the last 90 days",
+    ),
+    metric("engram_build_info", Kind::Gauge, "1, with the version as a label"),
+    metric("engram_start_timestamp_seconds", Kind::Gauge, "When the process started"),
     metric("engram_job_failures_total", Kind::Counter, "Runs of background jobs that failed, by job"),
     metric("engram_job_last_success_timestamp_seconds", Kind::Gauge, "When a background job last succeeded"),
 ];
+
+/// Labels whose every value is known, so that each of their counters starts at zero too.
+const LABELLED: &[(&str, &str, &[&str])] = &[
+    ("engram_backups_total", "result", &["ok", "failed"]),
+    ("engram_restores_total", "result", &["ok", "failed"]),
+    ("engram_restore_tests_total", "result", &["passed", "failed"]),
+    ("engram_backup_failures_total", "stage", &["waiting", "copying", "examining", "shipping", "recording"]),
+];
+/// Statuses that alerts count; a route's counters of them start at zero, or the first failure would be no increase.
+const STATUSES_FROM_THE_START: &[&str] = &["200", "500", "503"];
+
+/// Starts the counters of every route at zero.
+pub(crate) fn start_routes_at_zero<'a>(routes: impl IntoIterator<Item = (&'a str, &'static str)>) {
+    for (route, method) in routes {
+        for status in STATUSES_FROM_THE_START {
+            let labels = [
+                ("route", route.to_owned()),
+                ("method", method.to_owned()),
+                ("status", (*status).to_owned()),
+            ];
+            ::metrics::counter!("engram_requests_total", &labels).increment(0);
+        }
+    }
+}
 
 /// The process's metrics. One recorder a process; services in one process share it.
 #[derive(Debug, Clone)]
@@ -103,6 +170,12 @@ impl Telemetry {
         self.handle.render()
     }
 
+    /// The value of a metric without labels, as a scraper would read it now.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        let text = self.render();
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
     /// Keeps histograms bounded; runs for ever.
     pub(crate) async fn upkeep(self) {
         let mut ticks = tokio::time::interval(UPKEEP_EVERY);
@@ -128,9 +201,22 @@ fn describe() {
                 ::metrics::describe_gauge!(*name, *help);
                 ::metrics::gauge!(*name).set(0.0);
             }
-            Kind::Histogram => ::metrics::describe_histogram!(*name, *help),
+            Kind::Histogram => {
+                ::metrics::describe_histogram!(*name, *help);
+                // Known from the start, so that a scraper sees it before the first sample.
+                let _ = ::metrics::histogram!(*name);
+            }
         }
     }
+    for (name, label, values) in LABELLED {
+        for value in *values {
+            ::metrics::counter!(*name, *label => *value).increment(0);
+        }
+    }
+    for job in crate::jobs::JOBS {
+        ::metrics::counter!("engram_job_failures_total", "job" => job.name).increment(0);
+    }
+    ::metrics::gauge!("engram_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     metering::describe();
     gateway::describe();
 }

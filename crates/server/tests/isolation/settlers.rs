@@ -13,19 +13,29 @@ use crate::pool::Pool;
 pub(crate) const CLOSED_TO_TENANTS: &[&str] = &[
     "DELETE /tenants/{slug}",
     "GET /",
+    "GET /checks",
     "GET /jwks",
+    "GET /load",
     "GET /plans",
+    "GET /restore-tests",
+    "GET /runs/{run}",
     "GET /tenants/{slug}/deletion",
     "GET /usage",
     "GET /usage/events",
     "GET /usage/reconciliation",
+    "PATCH /load",
     "PATCH /tenants/{slug}",
+    "POST /backups",
+    "POST /checks/repair",
     "POST /invites/accept",
     "POST /jwks/refresh",
     "POST /members",
+    "POST /operator-key/rotate",
     "POST /operator-keys",
     "POST /plans",
+    "POST /restore-tests",
     "POST /tenants",
+    "POST /tenants/{slug}/restores",
     "POST /usage/adjustments",
 ];
 
@@ -68,6 +78,10 @@ pub(crate) async fn settle(house: &House, issuer: &Issuer, marks: &mut Marks, nu
         });
         let made = settler.ask(house, Method::POST, "/v1/memories", body).await;
         settler.learn("memories", &made, marks, number);
+        // So that there is a version to go back to.
+        let (path, change) = (format!("/v1/memories/{}", made["id"]), json!({ "importance": 0.7 }));
+        let changed = settler.ask(house, Method::PATCH, &path, change).await;
+        settler.learn("memories", &changed, marks, number);
     }
     let named = |name: String| json!({ "name": name, "scopes": ["search"] });
     for _ in 0..3 {
@@ -82,6 +96,9 @@ pub(crate) async fn settle(house: &House, issuer: &Issuer, marks: &mut Marks, nu
         let made = house.ask_locally(Method::POST, "/members", member).await.expect(201);
         settler.learn("members", &made, marks, number);
     }
+    let run = settler.ask(house, Method::POST, &format!("/tenants/{slug}/backups"), json!({})).await;
+    settler.pool.add("runs", "run", run["id"].clone());
+    settler.learn("backups", &run, marks, number);
     for (noun, path) in [("memories", "/v1/memories?limit=2"), ("audit-log", "/audit-log?limit=2")] {
         let page = settler.ask(house, Method::GET, path, Value::Null).await;
         settler.learn(noun, &page, marks, number);

@@ -10,7 +10,6 @@ mod plan;
 mod report;
 mod scenarios;
 mod service;
-mod texts;
 
 pub(super) use service::resident_mib;
 

@@ -15,7 +15,7 @@ use super::drive::{Outcome, Pace, Samples, drive};
 use super::report::{Report, Row, Start};
 use super::scenarios::{BATCH_ROWS, Calls, Scenario};
 use super::service::{Service, cpu_time, resident_mib};
-use super::texts::Texts;
+use crate::bench::texts::Texts;
 
 /// After the first answer the service is left alone this long before its idle memory is read.
 const SETTLE: Duration = Duration::from_secs(1);

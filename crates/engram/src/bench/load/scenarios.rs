@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::connection::Call;
-use super::texts::Texts;
+use crate::bench::texts::Texts;
 
 /// Rows of one batch.
 pub(super) const BATCH_ROWS: u64 = 100;

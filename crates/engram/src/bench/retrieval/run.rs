@@ -5,17 +5,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use embedding::StaticModel;
-use engine::{
-    BATCH_ROWS_MAX, Bounds, Draft, Embedded, MemoryId, ModelIdentity, NearWord, NewMemory, Ranking,
-    SearchQuery, Store, StoreOptions,
-};
+use engine::{BATCH_ROWS_MAX, Bounds, Draft, MemoryId, NewMemory, Ranking, SearchQuery, Store, StoreOptions};
 use jiff::Timestamp;
 use stdx::clock::ManualClock;
 
 use super::corpus::{Corpus, Document, Group};
 use super::measures::Tally;
 use super::report::Report;
+use crate::bench::builtin::Builtin;
 
 /// Hits looked at: enough for recall@20, for ten sessions, and for a rank that still counts in MRR.
 const DEPTH: usize = 100;
@@ -58,25 +55,19 @@ pub(crate) fn run(corpus: &Corpus, scratch: &Path) -> Result<Report> {
 }
 
 fn run_group(group: &Group, path: &Path, counted: &mut Counted) -> Result<()> {
-    let model = StaticModel::shared();
-    let identity = model.identity();
-    let identity = ModelIdentity {
-        name: identity.name.into(),
-        revision: identity.revision.into(),
-        dimensions: identity.dimensions,
+    let builtin = Builtin::new();
+    let options = StoreOptions {
+        clock: ManualClock::at(day_after(&group.documents)),
+        model: Some(builtin.identity().clone()),
     };
-    let embed = |text: &str| Embedded { model: identity.clone(), values: model.embed(text) };
-
-    let options =
-        StoreOptions { clock: ManualClock::at(day_after(&group.documents)), model: Some(identity.clone()) };
     let store = Store::open(path, options)?;
-    let positions = fill(&store, &group.documents, embed)?;
+    let positions = fill(&store, &group.documents, &builtin)?;
     for question in &group.questions {
         let started = Instant::now();
-        store.search(&query(&question.text, USUAL_LIMIT, embed))?;
+        store.search(&builtin.query(&question.text, USUAL_LIMIT))?;
         counted.latencies.push(started.elapsed());
 
-        let asked = query(&question.text, DEPTH, embed);
+        let asked = builtin.query(&question.text, DEPTH);
         let hybrid = ranking(&store, &asked, &positions)?;
         let bm25 = ranking(&store, &SearchQuery { ranking: Ranking::Bm25, ..asked }, &positions)?;
         for (tallies, ranking) in [(&mut counted.hybrid, &hybrid), (&mut counted.bm25, &bm25)] {
@@ -94,27 +85,8 @@ fn run_group(group: &Group, path: &Path, counted: &mut Counted) -> Result<()> {
     Ok(())
 }
 
-/// A search as the service asks it, near words and vector included.
-fn query(text: &str, limit: usize, embed: impl Fn(&str) -> Embedded) -> SearchQuery {
-    let near_to = |of: String| {
-        let near = embedding::near_words(&of);
-        near.map(move |near| NearWord { of: of.clone(), word: near.word.into(), cosine: near.cosine })
-    };
-    SearchQuery {
-        text: text.to_owned(),
-        embedded: Some(embed(text)),
-        near_words: engine::telling_words(text).into_iter().flat_map(near_to).collect(),
-        limit,
-        ..SearchQuery::default()
-    }
-}
-
 /// Stores the documents in their order; the answer maps memories to positions.
-fn fill(
-    store: &Store,
-    documents: &[Document],
-    embed: impl Fn(&str) -> Embedded,
-) -> Result<BTreeMap<MemoryId, usize>> {
+fn fill(store: &Store, documents: &[Document], builtin: &Builtin) -> Result<BTreeMap<MemoryId, usize>> {
     let mut positions = BTreeMap::new();
     // A blank document cannot be stored, and nothing can be found in it.
     let numbered: Vec<_> =
@@ -128,7 +100,7 @@ fn fill(
                 event_time: document.time,
                 ..NewMemory::default()
             },
-            embedded: Some(embed(&document.text)),
+            embedded: Some(builtin.embed(&document.text)),
         });
         let stored = store.create(drafts.collect(), None, Bounds::NONE)?;
         positions.extend(stored.items.iter().zip(rows).map(|(item, (at, _))| (item.memory.id, *at)));

@@ -1,0 +1,69 @@
+//! Reads the index from the file, at once and in one snapshot.
+
+use rusqlite::Connection;
+
+use super::postings::Postings;
+use super::{Fact, Index};
+use crate::error::EngineError;
+use crate::vector::split_bytes;
+
+impl Index {
+    /// Reads everything; `model` is the one in use and its dimensions.
+    pub(crate) fn load(connection: &Connection, model: Option<(i64, usize)>) -> Result<Self, EngineError> {
+        Postings::open_view(connection)?;
+        let transaction = connection.unchecked_transaction()?;
+        let mut index = Self::empty(model);
+        index.load_facts(&transaction)?;
+        index.load_actors(&transaction)?;
+        if let Some((model_id, _)) = model {
+            index.load_vectors(&transaction, model_id)?;
+        }
+        index.postings = Postings::load(&transaction, index.slots(), |id| index.slot(id))?;
+        Ok(index)
+    }
+
+    fn load_facts(&mut self, connection: &Connection) -> Result<(), EngineError> {
+        let mut facts = connection.prepare_cached(
+            "SELECT memory_id, tokens, session, position, actor, at, expires_at, importance, stated FROM fact \
+             ORDER BY memory_id",
+        )?;
+        let mut rows = facts.query([])?;
+        while let Some(row) = rows.next()? {
+            let fact = Fact {
+                tokens: row.get(1)?,
+                session: row.get(2)?,
+                position: row.get(3)?,
+                actor: row.get(4)?,
+                at_ms: row.get(5)?,
+                expires_ms: row.get::<_, Option<i64>>(6)?.unwrap_or(i64::MAX),
+                importance: row.get(7)?,
+                stated: row.get(8)?,
+            };
+            self.push(row.get(0)?, fact);
+        }
+        self.sessions.link_all();
+        Ok(())
+    }
+
+    fn load_actors(&mut self, connection: &Connection) -> Result<(), EngineError> {
+        let mut actors = connection.prepare_cached("SELECT id, name FROM actor")?;
+        let mut rows = actors.query([])?;
+        while let Some(row) = rows.next()? {
+            self.name_actor(row.get(0)?, &row.get::<_, String>(1)?);
+        }
+        Ok(())
+    }
+
+    fn load_vectors(&mut self, connection: &Connection, model_id: i64) -> Result<(), EngineError> {
+        let mut vectors = connection
+            .prepare_cached("SELECT memory_id, code FROM vector WHERE model_id = ? ORDER BY memory_id")?;
+        let mut rows = vectors.query([model_id])?;
+        while let Some(row) = rows.next()? {
+            let (id, code) = (row.get(0)?, row.get_ref(1)?.as_blob().unwrap_or_default());
+            if let (Some(slot), Some((scale, codes))) = (self.slot(id), split_bytes(code)) {
+                self.vectors.set(slot, scale, codes.iter().map(|code| code.cast_signed()));
+            }
+        }
+        Ok(())
+    }
+}
