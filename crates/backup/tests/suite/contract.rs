@@ -65,6 +65,27 @@ async fn any(bench: &Bench, owner: &Owner) -> Manifest {
     bench.vault.manifest(&listed[0], Some(&owner.key)).await.unwrap()
 }
 
+/// Everything can be done by a task, which may change its thread; the compiler says so here.
+#[tokio::test]
+async fn deeds_can_be_spawned() {
+    let bench = Bench::new();
+    let owner = Owner::named("ten_1");
+    let file = bench.file("store.db", &noise(LARGE));
+    tokio::spawn(async move {
+        bench.vault.probe().await.unwrap();
+        let manifest = bench.ship(&owner, &file, NOON_MS).await.unwrap();
+        assert_eq!(bench.fetch(&owner, &manifest).await.unwrap().len(), LARGE);
+        let wrapped = OperatorKeys::only(OperatorKey::generate()).wrap(&owner.subject, &owner.key).unwrap();
+        bench.vault.put_key(Kind::Database, &owner.subject, &wrapped).await.unwrap();
+        assert_eq!(bench.vault.keys(Kind::Database, &owner.subject).await.unwrap().len(), 1);
+        assert_eq!(bench.vault.listed(Kind::Database, &owner.subject).await.unwrap().len(), 1);
+        bench.vault.remove_subject(Kind::Database, &owner.subject).await.unwrap();
+        assert_eq!(bench.vault.subjects().await.unwrap(), []);
+    })
+    .await
+    .unwrap();
+}
+
 /// Several want one name at once: one gets it, and what it put stays.
 async fn check_that_nothing_is_overwritten(bench: &Bench) {
     let owner = Owner::named("ten_one_name");
