@@ -236,4 +236,10 @@ pub struct Imported {
     pub memories: u64,
     /// Their versions, the newest included.
     pub versions: u64,
+    /// Memories that were there already, the same.
+    pub already_there: u64,
+    /// Memories left out because they have expired.
+    pub expired: u64,
+    /// What was added to the ids of the export; 0 when they were kept.
+    pub ids_raised_by: i64,
 }

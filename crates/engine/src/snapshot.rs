@@ -15,7 +15,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use crate::connection;
 use crate::error::EngineError;
 use crate::integrity;
+use crate::memory::MemoryId;
+use crate::read;
 use crate::schema;
+use crate::store::Store;
 
 /// Pages that are copied between two syncs: 2 MiB.
 const PAGES_PER_STEP: i32 = 512;
@@ -48,6 +51,40 @@ impl FileFacts {
     /// Memories in the file, expired ones included.
     pub fn memories(&self) -> u64 {
         self.tables.get("memory").map_or(0, |table| table.rows)
+    }
+}
+
+impl Store {
+    /// Copies the store as it is at one moment to the new file `to`, while writes go on.
+    ///
+    /// # Errors
+    /// `Disk`, `Damaged`.
+    pub fn snapshot(&self, to: &Path) -> Result<(), EngineError> {
+        copy(self.path(), to)
+    }
+
+    /// The highest memory id that was ever given out.
+    ///
+    /// # Errors
+    /// `Disk`, `Damaged`.
+    pub fn ids_handed_out(&self) -> Result<MemoryId, EngineError> {
+        self.read(ids_handed_out)
+    }
+
+    /// From now on new memories get ids above `taken`, if they do not already.
+    ///
+    /// # Errors
+    /// `Disk`.
+    pub fn keep_ids_above(&self, taken: MemoryId) -> Result<(), EngineError> {
+        self.write(move |session| session.keep_ids_above(taken))
+    }
+
+    /// Memories with an id of at most `id`, expired ones included.
+    ///
+    /// # Errors
+    /// `DeadlineExceeded`, `Disk`.
+    pub fn count_up_to(&self, id: MemoryId) -> Result<u64, EngineError> {
+        self.read(|connection| read::count_up_to(connection, id))
     }
 }
 

@@ -19,7 +19,6 @@ use crate::query::{ListQuery, Page, SearchAnswer, SearchQuery, Stats, WorkspaceS
 use crate::read;
 use crate::schema;
 use crate::search::{self, Scratch};
-use crate::snapshot;
 use crate::vector::{Embedded, ModelIdentity};
 use crate::write::{self, Session};
 use crate::writer::Writer;
@@ -390,38 +389,6 @@ impl Store {
         })
     }
 
-    /// Copies the store as it is at one moment to the new file `to`, while writes go on.
-    ///
-    /// # Errors
-    /// `Disk`, `Damaged`.
-    pub fn snapshot(&self, to: &Path) -> Result<(), EngineError> {
-        snapshot::copy(&self.inner.path, to)
-    }
-
-    /// The highest memory id that was ever given out.
-    ///
-    /// # Errors
-    /// `Disk`, `Damaged`.
-    pub fn ids_handed_out(&self) -> Result<MemoryId, EngineError> {
-        self.read(snapshot::ids_handed_out)
-    }
-
-    /// From now on new memories get ids above `taken`, if they do not already.
-    ///
-    /// # Errors
-    /// `Disk`.
-    pub fn keep_ids_above(&self, taken: MemoryId) -> Result<(), EngineError> {
-        self.write(move |session| session.keep_ids_above(taken))
-    }
-
-    /// Memories with an id of at most `id`, expired ones included.
-    ///
-    /// # Errors
-    /// `DeadlineExceeded`, `Disk`.
-    pub fn count_up_to(&self, id: MemoryId) -> Result<u64, EngineError> {
-        self.read(|connection| read::count_up_to(connection, id))
-    }
-
     /// Writes that wait for their commit.
     pub fn waiting_writes(&self) -> usize {
         self.inner.writer.waiting()
@@ -460,7 +427,10 @@ impl Store {
         inner.writer.write(operation, || inner.clock.now_ms(), |changes| inner.publish(changes))
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, EngineError>) -> Result<T, EngineError> {
+    pub(crate) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
         let idle = self.inner.readers.lock().pop();
         let connection = match idle {
             Some(connection) => connection,

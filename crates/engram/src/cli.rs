@@ -134,6 +134,10 @@ pub(crate) enum Command {
     Usage(commands::usage::Usage),
     /// Who changed what, when and from where
     Audit(commands::audit::Audit),
+    /// Write every memory of a tenant, with its versions, as lines of JSON
+    Export(commands::transfer::Export),
+    /// Store what an export holds
+    Import(commands::transfer::Import),
     /// Make and list backups
     Backup(commands::backup::BackupCommand),
     /// Put a backup of a tenant in the place of what is there

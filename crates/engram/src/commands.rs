@@ -24,4 +24,5 @@ pub(crate) mod serve;
 mod span;
 pub(crate) mod status;
 pub(crate) mod tenant;
+pub(crate) mod transfer;
 pub(crate) mod usage;

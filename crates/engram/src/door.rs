@@ -6,7 +6,9 @@ mod neighbour;
 mod own_folder;
 mod way;
 
+use axum::body::Body;
 use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
 use hyper::body::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,6 +75,28 @@ impl Door {
     pub(crate) async fn delete(&self, path: &str) -> Result<Option<Value>, Failure> {
         let answer = self.call(Method::DELETE, path, Bytes::new()).await?;
         if answer.body().is_empty() { Ok(None) } else { parse(answer).map(Some) }
+    }
+
+    /// Sends and takes bodies as they come; refusals as failures.
+    pub(crate) async fn stream(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<Response<Body>, Failure> {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(tenant) = &self.tenant {
+            request = request.header(TENANT_HEADER, tenant);
+        }
+        let request =
+            request.body(body).map_err(|error| Failure::usage(format!("{path} is no path: {error}")))?;
+        let answer = self.way.stream(request).await.map_err(Failure::from)?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.map_err(Failure::refused)?.to_bytes();
+        Err(refusal(&Response::from_parts(parts, body)))
     }
 
     /// Lets go of the folder, if it was opened here, after the last commit.

@@ -57,6 +57,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Plan(command) => command.run(shared).await,
             Command::Usage(command) => command.run(shared).await,
             Command::Audit(command) => command.run(shared).await,
+            Command::Export(command) => command.run(shared).await,
+            Command::Import(command) => command.run(shared).await,
             Command::Backup(command) => command.run(shared).await,
             Command::Restore(command) => command.run(shared).await,
             Command::RestoreTest(command) => command.run(shared).await,

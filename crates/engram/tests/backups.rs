@@ -208,3 +208,31 @@ fn a_new_operators_key_is_made_and_shown_by_its_id_alone() {
     let again = engram(["operator-key", "create", "--file"]).arg(&file).output().unwrap();
     assert!(!again.status.success(), "an existing key is not overwritten");
 }
+
+#[test]
+fn a_tenant_moves_as_lines_with_a_running_service_and_without_one() {
+    let folder = Folder::new();
+    let file = folder.path().parent().unwrap().join("memories.jsonl");
+    let path = file.to_str().unwrap();
+    folder.json(&["tenant", "create", "other"]);
+    folder.json(&["add", "the first"]);
+    folder.json(&["add", "the second"]);
+    let exported = folder.json(&["export", path]);
+    assert_eq!(exported["bytes"].as_u64(), Some(std::fs::metadata(&file).unwrap().len()), "{exported}");
+    let (told, _) = folder.refusal(&["export", path]);
+    assert!(told.contains("exists"), "{told}");
+    assert_eq!(folder.json(&["import", path, "--tenant", "other"])["memories"], 2);
+    let service = Service::start(&folder.path());
+    assert_eq!(folder.json(&["import", path, "--tenant", "other"])["already_there"], 2);
+    std::fs::remove_file(&file).unwrap();
+    folder.json(&["export", path, "--tenant", "other"]);
+    let mut hosted = engram(["import", path, "--ids", "renumber", "--json", "--url", &service.url]);
+    let hosted = hosted.env("ENGRAM_API_KEY", &service.api_key).output().unwrap();
+    assert!(hosted.status.success(), "{}", stderr(&hosted));
+    let hosted: Value = serde_json::from_slice(&hosted.stdout).unwrap();
+    assert_eq!((&hosted["memories"], &hosted["ids_raised_by"]), (&json!(2), &json!(2)), "{hosted}");
+    assert_eq!(contents(&folder, "default"), ["the first", "the first", "the second", "the second"]);
+    std::fs::write(&file, "no export").unwrap();
+    let (told, code) = folder.refusal(&["import", path]);
+    assert!(told.contains("line 1") && code == 1, "{told}");
+}

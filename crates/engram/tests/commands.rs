@@ -269,11 +269,12 @@ fn judged(folder: &Folder, settings: &[&str], unsafe_ones: &[&str]) {
 #[test]
 fn prod_names_every_unsafe_setting_and_does_not_start_with_one() {
     let folder = Folder::new();
-    judged(&folder, &[], &["control.url", "keys.peppers", "tls.certificate"]);
+    judged(&folder, &[], &["control.url", "keys.peppers", "tls.certificate", "backup.operator_key"]);
     let safe = [
         "control.url=postgres://engram:hunter2@db/engram",
         "keys.peppers_file=/etc/peppers",
         "proxy.trusted=10.0.0.0/8",
+        "backup.operator_key_file=/etc/operator-key",
     ];
     judged(&folder, &safe, &[]);
     let careless = [&safe[..], &["cors.origins=*", "limits.rates=off", "limits.quotas=off"]].concat();

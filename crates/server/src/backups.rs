@@ -26,11 +26,12 @@ use crate::config::Config;
 pub(crate) use back_up::{back_up_changed, back_up_tenant};
 pub(crate) use control_plane::{back_up_control_plane, keep_control_plane};
 pub(crate) use data_key::{destroy, rotate};
-pub(crate) use erase::{content_hash, finish_erasures};
+pub(crate) use erase::{content_hash, erase_again, finish_erasures};
 pub use rebuild::{Rebuilt, RebuiltTenant, rebuild};
 pub(crate) use rehearse::{rehearse, rehearse_sample};
 pub(crate) use restore::{Destination, Order, Source, fail_interrupted, plan, restore};
 pub use runs::{About, Progress, RunKind, RunState, Runs};
+pub(crate) use scratch::Scratch;
 pub use trouble::Trouble;
 
 /// Copies on their way at once: each holds a copy of a tenant's file in scratch and a few mebibytes in memory.

@@ -21,8 +21,8 @@ pub use administration::{
 pub use fields::{Fields, Form, Problems};
 pub use memories::{
     BatchRow, DeleteInput, Deletion, LIST_LIMIT_DEFAULT, PAGE_LIMIT_MAX, RevertInput, UpdateInput,
-    create_memory, create_memory_batch, delete_memories, delete_memory, list_memories, next_cursor,
-    revert_memory, update_memory,
+    create_memory, create_memory_batch, delete_memories, delete_memory, import_memories, list_memories,
+    next_cursor, revert_memory, update_memory,
 };
 pub use search::{SEARCH_LIMIT_DEFAULT, SearchInput, search};
 pub use values::{boolean, integer, number, object, positive, text, texts, time, word};

@@ -20,6 +20,7 @@ mod search;
 mod service;
 mod stats;
 mod tenants;
+mod transfer;
 mod usage;
 mod workspaces;
 
@@ -27,3 +28,4 @@ pub use openapi::document;
 pub use router::{metrics_router, router};
 
 pub(crate) use protected_resource::challenge;
+pub(crate) use transfer::IMPORT;

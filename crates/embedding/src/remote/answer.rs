@@ -17,7 +17,13 @@ struct Answer {
 struct Row {
     /// Some servers leave it out and answer in order.
     index: Option<usize>,
+    /// Read with all their digits: a number too large for the vector must be told as that.
+    #[serde(deserialize_with = "narrowed")]
     embedding: Vec<f32>,
+}
+
+fn narrowed<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
+    Ok(Vec::<f64>::deserialize(from)?.into_iter().map(|number| number as f32).collect())
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! A service at a URL, reached with a key.
 
+use axum::body::Body;
 use http::{Request, Response, header};
 use hyper::body::Bytes;
 use reqwest::Url;
@@ -34,6 +35,22 @@ impl Hosted {
         })
     }
 
+    /// Bodies pass as they come, in both directions.
+    pub(super) async fn stream(&self, request: Request<Body>) -> Result<Response<Body>, Trouble> {
+        let (parts, body) = request.into_parts();
+        let url = format!("{}{}", self.base, parts.uri);
+        let body = reqwest::Body::wrap_stream(body.into_data_stream());
+        let mut outgoing = self.client.request(parts.method, url).headers(parts.headers).body(body);
+        if let Some(key) = &self.api_key {
+            outgoing = outgoing.header(header::AUTHORIZATION, format!("Bearer {key}"));
+        }
+        let answer = outgoing.send().await.map_err(|error| self.trouble(&error))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let mut response = Response::new(Body::from_stream(answer.bytes_stream()));
+        (*response.status_mut(), *response.headers_mut()) = (status, headers);
+        Ok(response)
+    }
+
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Trouble> {
         let (parts, body) = request.into_parts();
         let url = format!("{}{}", self.base, parts.uri);
@@ -41,20 +58,21 @@ impl Hosted {
         if let Some(key) = &self.api_key {
             outgoing = outgoing.header(header::AUTHORIZATION, format!("Bearer {key}"));
         }
-        let trouble = |error: reqwest::Error| {
-            let message = format!("cannot reach {}: {}", self.base, root_cause(&error));
-            if error.is_connect() || error.is_builder() {
-                Trouble::NotSent(message)
-            } else {
-                Trouble::Broken(message)
-            }
-        };
-        let answer = outgoing.send().await.map_err(trouble)?;
+        let answer = outgoing.send().await.map_err(|error| self.trouble(&error))?;
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = answer.status();
         *response.headers_mut() = answer.headers().clone();
-        *response.body_mut() = answer.bytes().await.map_err(trouble)?;
+        *response.body_mut() = answer.bytes().await.map_err(|error| self.trouble(&error))?;
         Ok(response)
+    }
+
+    fn trouble(&self, error: &reqwest::Error) -> Trouble {
+        let message = format!("cannot reach {}: {}", self.base, root_cause(error));
+        if error.is_connect() || error.is_builder() {
+            Trouble::NotSent(message)
+        } else {
+            Trouble::Broken(message)
+        }
     }
 }
 

@@ -47,10 +47,15 @@ impl OwnFolder {
         Ok(())
     }
 
-    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Trouble> {
-        let answer: Result<_, Infallible> = self.router.clone().oneshot(request.map(Body::from)).await;
+    /// Bodies pass as they come, in both directions.
+    pub(super) async fn stream(&self, request: Request<Body>) -> Result<Response<Body>, Trouble> {
+        let answer: Result<_, Infallible> = self.router.clone().oneshot(request).await;
         let Ok(answer) = answer;
-        let (parts, body) = answer.into_parts();
+        Ok(answer)
+    }
+
+    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Trouble> {
+        let (parts, body) = self.stream(request.map(Body::from)).await?.into_parts();
         let body = body.collect().await.map_err(|error| Trouble::Broken(error.to_string()))?.to_bytes();
         Ok(Response::from_parts(parts, body))
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Bytes;
 use server::config::Config;
@@ -87,6 +88,15 @@ impl Way {
             Self::Hosted(hosted) => hosted.send(request).await,
             Self::Neighbour(neighbour) => neighbour.send(request).await,
             Self::Own(own) => own.send(request).await,
+        }
+    }
+
+    /// Sends one request whose bodies pass as they come, in both directions.
+    pub(crate) async fn stream(&self, request: Request<Body>) -> Result<Response<Body>, Trouble> {
+        match self {
+            Self::Hosted(hosted) => hosted.stream(request).await,
+            Self::Neighbour(neighbour) => neighbour.stream(request).await,
+            Self::Own(own) => own.stream(request).await,
         }
     }
 

@@ -13,7 +13,7 @@ pub(super) async fn data_key(app: &App, kind: Kind, subject: &Subject) -> Result
     let stands = match app.control.backup_key(subject.as_str()).await? {
         Some(stands) => stands,
         None => {
-            let wrapped = app.backups.operator_keys.wrap(subject, &DataKey::generate())?;
+            let wrapped = kept_or_new(app, kind, subject).await?;
             app.control.put_backup_key(subject.as_str(), &to_control(&wrapped)).await?
         }
     };
@@ -21,6 +21,23 @@ pub(super) async fn data_key(app: &App, kind: Kind, subject: &Subject) -> Result
     let key = app.backups.operator_keys.unwrap(subject, &wrapped)?;
     app.backups.vault.put_key(kind, subject, &wrapped).await?;
     Ok(key)
+}
+
+/// The key that lies beside the subject's backups, if a control plane that was lost made one; else a new one. A new key in
+/// the place of a kept one would make every backup of before unreadable.
+async fn kept_or_new(app: &App, kind: Kind, subject: &Subject) -> Result<WrappedKey, Trouble> {
+    let keys = &app.backups.operator_keys;
+    let mut told = None;
+    for wrapped in app.backups.vault.keys(kind, subject).await? {
+        match keys.unwrap(subject, &wrapped) {
+            Ok(_) => return Ok(wrapped),
+            Err(error) => told = Some(error),
+        }
+    }
+    match told {
+        Some(error) => Err(error.into()),
+        None => Ok(keys.wrap(subject, &DataKey::generate())?),
+    }
 }
 
 /// Destroys a tenant's key: from then on its backups are noise.

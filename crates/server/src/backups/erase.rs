@@ -20,7 +20,7 @@ pub(crate) fn content_hash(tenant: &TenantId, content: &str) -> String {
 }
 
 /// Deletes from a store what is on record as erased; returns the ids that were there.
-pub(super) fn erase_again(store: &Store, erasures: &[Erasure]) -> Result<Vec<i64>, EngineError> {
+pub(crate) fn erase_again(store: &Store, erasures: &[Erasure]) -> Result<Vec<i64>, EngineError> {
     let mut erased = Vec::new();
     for erasure in erasures {
         match store.delete(erasure.memory_id) {

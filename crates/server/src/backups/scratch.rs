@@ -8,21 +8,21 @@ use super::Trouble;
 
 /// A folder of its own on the volume of the stores.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(super) fn new(fleet: &Fleet) -> Result<Self, Trouble> {
+    pub(crate) fn new(fleet: &Fleet) -> Result<Self, Trouble> {
         let folder = fleet.scratch().join(stdx::random::token(12));
         let made = std::fs::create_dir(&folder);
         made.map_err(|error| Trouble::Refused(format!("{}: {error}", folder.display())))?;
         Ok(Self(folder))
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

@@ -2,7 +2,8 @@
 
 use engine::normal_workspace;
 use engine::{
-    BATCH_ROWS_MAX, Change, DeleteMode, Filter, ListQuery, MemoryPatch, NewMemory, Order, Problem, Tier,
+    BATCH_ROWS_MAX, Change, DeleteMode, Filter, ImportIds, ListQuery, MemoryPatch, NewMemory, Order, Problem,
+    Tier,
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -191,6 +192,28 @@ pub fn delete_memory(query: Value) -> Result<Deletion, Problems> {
         deletion(erase)
     });
     whole(input, problems)
+}
+
+/// Reads which ids imported memories get.
+///
+/// # Errors
+/// Every problem.
+pub fn import_memories(query: Value) -> Result<ImportIds, Problems> {
+    let mut problems = Problems::new();
+    let input = Fields::of(query, Form::Query, &mut problems).map(|mut fields| {
+        let ids = fields.get("ids", word(&["keep", "renumber"], import_ids)).unwrap_or_default();
+        fields.finish();
+        ids
+    });
+    whole(input, problems)
+}
+
+fn import_ids(word: &str) -> Option<ImportIds> {
+    match word {
+        "keep" => Some(ImportIds::Keep),
+        "renumber" => Some(ImportIds::Renumber),
+        _ => None,
+    }
 }
 
 fn deletion(erase: Option<bool>) -> Deletion {

@@ -28,6 +28,9 @@ const OVERSIZED_BYTES_READ_MAX: usize = 32 * 1024 * 1024;
 /// How long that may take.
 const OVERSIZED_READ: Duration = Duration::from_secs(5);
 
+/// The longest that an import may take.
+const IMPORT_MAX: Duration = Duration::from_secs(6 * 3_600);
+
 /// The middleware around every route.
 pub async fn pass_through(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let arrival = Arrival::of(request.extensions(), &app);
@@ -69,14 +72,19 @@ fn limited(mut response: Response, rate: &RateState) -> Response {
 }
 
 async fn work(app: &Arc<App>, arrival: &Arrival, route: &str, request: Request, next: Next) -> Response {
-    let body_bytes_max = app.config.limits.body_bytes;
+    let limits = &app.config.limits;
+    let (body_bytes_max, longest) = match route {
+        // As large as a tenant; who receives it watches the disk and that it keeps coming.
+        crate::rest::IMPORT => (usize::MAX - OVERSIZED_BYTES_READ_MAX, IMPORT_MAX),
+        _ => (limits.body_bytes, limits.request_timeout),
+    };
     if declared_length(&request).is_some_and(|bytes| bytes > body_bytes_max as u64) {
         read_away(request.into_body()).await;
         return error_answer(&too_large(body_bytes_max), &arrival.request);
     }
     let request = bounded(request, body_bytes_max);
     let work = CatchUnwind(Box::pin(next.run(request)));
-    match tokio::time::timeout(app.config.limits.request_timeout, work).await {
+    match tokio::time::timeout(longest, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => {
             metrics::counter!("engram_panics_total").increment(1);

@@ -237,6 +237,11 @@ impl Call {
         }
     }
 
+    /// The body as it comes, for who bounds it themselves.
+    pub(crate) fn take_body(&mut self) -> Body {
+        self.body.take().unwrap_or_else(Body::empty)
+    }
+
     /// One segment of the path.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::{
     api_keys, audit_log, backups, checks, docs_page, invites, jwks, load, members, memories, openapi, plans,
-    protected_resource, search, service, stats, tenants, usage, workspaces,
+    protected_resource, search, service, stats, tenants, transfer, usage, workspaces,
 };
 use crate::app::App;
 use crate::edge::{self, Arrival};
@@ -79,6 +79,9 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(memories::revert_memory))
         // search
         .routes(routes!(search::search, search::search_by_url))
+        // all of it
+        .routes(routes!(transfer::export_memories))
+        .routes(routes!(transfer::import_memories))
         // what there is
         .routes(routes!(workspaces::list_workspaces))
         .routes(routes!(stats::stats))

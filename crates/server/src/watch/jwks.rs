@@ -13,8 +13,8 @@ pub(super) async fn look(app: &App) -> Finding {
     let Some(status) = app.gateway.jwks_status() else {
         return Finding::Ok("no identity provider is configured; keys alone open".to_owned());
     };
-    // Before the first token nobody has asked for them.
-    let status = match status.tried_at {
+    // Before the first token nobody has asked for them, or somebody is asking right now.
+    let status = match status.read_at {
         Some(_) => status,
         None => app.gateway.refresh_jwks().await.unwrap_or(status),
     };

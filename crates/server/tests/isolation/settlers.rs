@@ -37,6 +37,8 @@ pub(crate) const CLOSED_TO_TENANTS: &[&str] = &[
     "POST /tenants",
     "POST /tenants/{slug}/restores",
     "POST /usage/adjustments",
+    // No tenant's: nobody makes up an export by chance.
+    "POST /v1/import",
 ];
 
 /// A tenant and everything another could try to use of it.

@@ -408,6 +408,34 @@ async fn a_new_operators_key_opens_what_the_old_one_closed() {
 }
 
 #[tokio::test]
+async fn a_key_that_a_lost_control_plane_made_is_taken_from_the_vault_and_never_made_anew() {
+    let first = House::new().await;
+    first.remember("one").await;
+    done(&first, "/backups", json!({})).await;
+    let key_file = || vault_files(&first, "control/key.").remove(0);
+    let key = std::fs::read_to_string(key_file()).unwrap();
+    let vault = format!("file://{}", first.folder.path().join("vault").display());
+    let operator_key = std::fs::read_to_string(first.folder.path().join("control/operator-key")).unwrap();
+    // Another control plane, which knows nothing of the key, on the same vault.
+    let another = async |operator_key: String| {
+        House::with(|config| {
+            config.backup.vault = Some(vault.clone());
+            config.backup.operator_key = Some(server::config::Secret::new(operator_key));
+        })
+        .await
+    };
+    let with_it = another(operator_key).await;
+    with_it.clock.advance_ms(1_000);
+    done(&with_it, "/backups", json!({})).await;
+    assert_eq!(std::fs::read_to_string(key_file()).unwrap(), key);
+    let stranger = another(server::backups::new_operator_key().text.to_string()).await;
+    let told = failed(&stranger, "/backups", json!({})).await;
+    assert!(told.contains("backup.operator_key"), "{told}");
+    assert_eq!(vault_files(&first, "control/key.").len(), 1);
+    assert_eq!(std::fs::read_to_string(key_file()).unwrap(), key);
+}
+
+#[tokio::test]
 async fn odd_orders_are_refused_with_every_problem() {
     let house = House::new().await;
     let ask = async |body: Value| house.ask_locally(Method::POST, "/tenants/default/restores", body).await;

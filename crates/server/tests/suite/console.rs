@@ -403,9 +403,10 @@ async fn keys_are_made_shown_once_rotated_and_revoked() {
     house.ask_as(&key, Method::GET, "/v1/memories", Value::Null).await.expect(200);
     assert!(!browser.get("/console/keys").await.text.contains(&key), "shown once");
     let listed = house.get("/api-keys").await.expect(200);
-    let id = listed["items"][1]["id"].as_str().unwrap().to_owned();
-    assert_eq!(listed["items"][1]["scopes"], json!(["memories:read", "search"]));
-    assert!(listed["items"][1]["expires_at"].is_string());
+    let made = listed["items"].as_array().unwrap().iter().find(|key| key["name"] == "agent").unwrap();
+    let id = made["id"].as_str().unwrap().to_owned();
+    assert_eq!(made["scopes"], json!(["memories:read", "search"]));
+    assert!(made["expires_at"].is_string());
     let rotated = browser.post(&format!("/console/keys/{id}/rotate"), &[("overlap_s", "0")]).await;
     assert!(rotated.text.contains("takes the old one"), "{}", rotated.text);
     house.ask_as(&key, Method::GET, "/v1/memories", Value::Null).await.expect_error(401, "unauthorized");

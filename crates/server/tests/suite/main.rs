@@ -24,5 +24,6 @@ mod protected_resource;
 mod quotas;
 mod service;
 mod tenants;
+mod transfer;
 mod usage;
 mod v1;

@@ -76,7 +76,7 @@ pub async fn plan_restore(
     input: RestoreInput,
 ) -> Result<api::RestorePlan, Failure> {
     let order = order(app, pass, by, input).await?;
-    let plan = backups::plan(app, &order).await.map_err(failure)?;
+    let plan = backups::plan(app, &order).await.map_err(Trouble::into_failure)?;
     let into = match &order.destination {
         Destination::Tenant => order.tenant.slug.to_string(),
         Destination::NewTenant(slug) => slug.to_string(),
@@ -107,7 +107,7 @@ pub async fn create_restore(
     input: RestoreInput,
 ) -> Result<api::Run, Failure> {
     let order = order(app, pass, by, input).await?;
-    backups::plan(app, &order).await.map_err(failure)?;
+    backups::plan(app, &order).await.map_err(Trouble::into_failure)?;
     let (working, actor) = (Arc::clone(app), by.actor());
     let about = About { tenant: order.tenant.id.clone(), slug: order.tenant.slug.clone() };
     let id = format!("rst_{}", stdx::random::token(20));
@@ -275,15 +275,6 @@ fn unknown_run() -> Failure {
         ErrorCode::NotFound,
         "there is no such run; those of an earlier process are gone".to_owned(),
     )
-}
-
-fn failure(trouble: Trouble) -> Failure {
-    match trouble {
-        Trouble::Refused(message) => Failure::Coded(ErrorCode::InvalidRequest, message),
-        Trouble::Store(error) => error.into(),
-        Trouble::Control(error) => error.into(),
-        Trouble::Vault(error) => Failure::Coded(ErrorCode::Unavailable, error.to_string()),
-    }
 }
 
 fn run_to_wire(run: RunState) -> api::Run {
