@@ -123,7 +123,7 @@ impl Dice {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_death_in_the_middle_of_a_backup_or_a_restore_leaves_one_state_whole() {
-    let deaths = std::env::var("ENGRAM_TEST_DEATHS").ok().and_then(|n| n.parse().ok()).unwrap_or(DEATHS);
+    let deaths = deaths();
     let folder = Folder::new();
     let mut dice = Dice(0x2545_F491_4F6C_DD1D);
     let mut expected: Vec<String> = Vec::new();
@@ -181,7 +181,12 @@ async fn a_death_in_the_middle_of_a_backup_or_a_restore_leaves_one_state_whole()
         }
     }
     assert!(held.iter().all(|(id, _)| listed.to_string().contains(id)), "an acknowledged backup is missing");
-    eprintln!("{deaths} deaths, {swapped} of them after the swap");
+    assert!(deaths < 50 || swapped > 0, "no death came after a swap: the test says little");
+}
+
+#[allow(clippy::disallowed_methods, reason = "how a person asks for a longer run")]
+fn deaths() -> u64 {
+    std::env::var("ENGRAM_TEST_DEATHS").ok().and_then(|n| n.parse().ok()).unwrap_or(DEATHS)
 }
 
 async fn ended(service: &Service, run: &Value) -> Value {

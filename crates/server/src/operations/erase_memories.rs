@@ -49,7 +49,6 @@ pub async fn erase_memories_by_filter(
             limit: PAGE,
             order: Order::OldestFirst,
             after,
-            ..ListQuery::default()
         };
         let page = lease.read(move |store| store.list(&query)).await?;
         if page.items.is_empty() {
