@@ -1,6 +1,7 @@
 //! The life of a backup: a copy of a tenant goes to the vault, comes back in a rehearsal that proves it, or in a restore
 //! that puts it in the place of what is there.
 
+mod adopt;
 mod back_up;
 mod control_plane;
 mod data_key;
@@ -23,6 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Config;
 
+pub(crate) use adopt::adopt;
 pub(crate) use back_up::{back_up_changed, back_up_tenant};
 pub(crate) use control_plane::{back_up_control_plane, keep_control_plane};
 pub(crate) use data_key::{destroy, rotate};

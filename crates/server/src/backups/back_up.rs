@@ -191,7 +191,8 @@ pub(crate) fn is_due(
     }
 }
 
-async fn newest_by_tenant(app: &App) -> Result<HashMap<TenantId, Backup>, Trouble> {
+/// Each tenant's newest backup.
+pub(super) async fn newest_by_tenant(app: &App) -> Result<HashMap<TenantId, Backup>, Trouble> {
     let mut newest: HashMap<TenantId, Backup> = HashMap::new();
     for backup in app.control.newest_backups().await? {
         let known = newest.get(&backup.tenant_id);

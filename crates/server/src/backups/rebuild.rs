@@ -12,6 +12,7 @@ use serde::Serialize;
 use stdx::clock::{SharedClock, SystemClock};
 use tenancy::{TenantId, TenantStatus};
 
+use super::adopt::adopt;
 use super::control_plane::{moment_of, subject};
 use super::restore::put_back;
 use super::{HOME_MADE_KEY, Progress, Trouble, operator_keys, vault};
@@ -164,39 +165,13 @@ async fn restore_tenants(app: &Arc<App>, progress: &Progress) -> Result<Vec<Rebu
 /// Makes the record say what the vault has: backups that are newer than the control plane's own backup are put on it, those
 /// that are gone are taken off. Returns the newest.
 async fn reconcile(app: &App, tenant: &TenantId, subject: &Subject) -> Result<Option<Backup>, Trouble> {
-    let vault = &app.backups.vault;
-    let key = super::data_key::data_key(app, Kind::Database, subject).await?;
+    let listed = app.backups.vault.listed(Kind::Database, subject).await?;
+    let whole: Vec<_> = listed.iter().filter(|listed| listed.found == Found::Whole).collect();
+    adopt(app, tenant, subject, &whole).await?;
+    let there: HashSet<_> = whole.iter().map(|listed| listed.object.as_str()).collect();
     let on_record = app.control.backups(tenant).await?;
-    let known: HashSet<_> = on_record.iter().map(|backup| backup.object_key.clone()).collect();
-    let mut there = HashSet::new();
-    for listed in vault.listed(Kind::Database, subject).await? {
-        if listed.found != Found::Whole {
-            continue;
-        }
-        there.insert(listed.object.clone());
-        if known.contains(&listed.object) {
-            continue;
-        }
-        let manifest = backup::fetch_manifest(vault, &key, subject, Kind::Database, &listed.object).await?;
-        let found = Backup {
-            id: manifest.id.to_string(),
-            tenant_id: tenant.clone(),
-            created_at: Timestamp::from_millisecond(manifest.ts_ms).unwrap_or_default(),
-            reason: manifest.reason.as_str().to_owned(),
-            schema_version: manifest.facts.schema_version,
-            object_key: manifest.object,
-            size_bytes: manifest.stored_bytes,
-            sha256: manifest.stored_sha256,
-            plain_bytes: manifest.plain_bytes,
-            memories: manifest.facts.tables.get("memory").map_or(0, |table| table.rows),
-            ids_handed_out: manifest.facts.ids_handed_out,
-            source_stamp: None,
-            verified_at: None,
-        };
-        app.control.record_backup(&found, &Actor::local()).await?;
-    }
-    for gone in on_record.iter().filter(|backup| !there.contains(&backup.object_key)) {
+    for gone in on_record.iter().filter(|backup| !there.contains(backup.object_key.as_str())) {
         app.control.forget_backup(gone, &Actor::local()).await?;
     }
-    Ok(app.control.backups(tenant).await?.into_iter().next())
+    Ok(on_record.into_iter().find(|backup| there.contains(backup.object_key.as_str())))
 }

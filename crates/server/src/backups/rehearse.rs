@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tenancy::{TenantId, TenantStatus};
 
-use super::back_up::subject_of;
+use super::back_up::{newest_by_tenant, subject_of};
 use super::data_key::data_key;
 use super::restore::{fetch_proven, store_options};
 use super::scratch::Scratch;
@@ -49,12 +49,7 @@ pub(crate) async fn rehearse(
 async fn sample(app: &App, count: usize) -> Result<Vec<Backup>, Trouble> {
     let tested: HashMap<TenantId, Timestamp> =
         app.control.last_passed_restore_tests().await?.into_iter().collect();
-    let mut newest: HashMap<TenantId, Backup> = HashMap::new();
-    for backup in app.control.newest_backups().await? {
-        if newest.get(&backup.tenant_id).is_none_or(|known| known.created_at < backup.created_at) {
-            newest.insert(backup.tenant_id.clone(), backup);
-        }
-    }
+    let mut newest = newest_by_tenant(app).await?;
     let mut candidates = Vec::new();
     for backup in newest.values() {
         let Some(tenant) = app.control.tenant_by_id(&backup.tenant_id).await? else { continue };

@@ -4,16 +4,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use backup::{Found, Kept, Kind, Policy, Subject, removals};
+use backup::{Found, Kept, Kind, Listed, Policy, Subject, orphans, removals};
 use control::{Actor, Backup};
 use jiff::SignedDuration;
 use tenancy::TenantId;
 
 use crate::app::App;
-use crate::backups::Trouble;
+use crate::backups::{Trouble, adopt};
 
-/// Litter younger than this may be a backup on its way.
-const LITTER_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// A backup younger than this may be about to be put on record by whoever made it.
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 pub(super) async fn run(app: Arc<App>) -> Result<(), String> {
     let mut failed = Vec::new();
@@ -39,6 +39,17 @@ async fn retain(app: &App, tenant: &TenantId) -> Result<usize, Trouble> {
     let before = app.clock.now().saturating_sub(kept_for).unwrap_or_default();
     app.fleet.remove_replaced(tenant, before.as_millisecond()).await?;
 
+    let subject = Subject::parse(tenant.as_str()).map_err(|error| Trouble::Refused(error.to_string()))?;
+    let vault = &app.backups.vault;
+    let listed = vault.listed(Kind::Database, &subject).await?;
+    // A whole backup is no litter: a control plane that was put back from an older state does not know it yet.
+    let now_ms = app.clock.now_ms();
+    let is_settled = |listed: &&Listed| {
+        let age = SignedDuration::from_millis(now_ms.saturating_sub(listed.modified_ms));
+        listed.found == Found::Whole && age >= SETTLED_AFTER
+    };
+    adopt(app, tenant, &subject, &listed.iter().filter(is_settled).collect::<Vec<_>>()).await?;
+
     let policy =
         Policy { daily: settings.keep_daily, weekly: settings.keep_weekly, monthly: settings.keep_monthly };
     let backups = app.control.backups(tenant).await?;
@@ -48,22 +59,12 @@ async fn retain(app: &App, tenant: &TenantId) -> Result<usize, Trouble> {
     for backup in backups.iter().filter(|backup| gone.contains(&backup.id)) {
         // Off the record first: what is on record can be restored.
         app.control.forget_backup(backup, &Actor::system()).await?;
-        app.backups.vault.remove_backup(Kind::Database, &backup.object_key).await?;
+        vault.remove_backup(Kind::Database, &backup.object_key).await?;
     }
-    let subject = Subject::parse(tenant.as_str()).map_err(|error| Trouble::Refused(error.to_string()))?;
-    let on_record: HashSet<_> = backups.iter().map(|backup| backup.object_key.as_str()).collect();
-    let mut young = 0;
-    for listed in app.backups.vault.listed(Kind::Database, &subject).await? {
-        if listed.found == Found::Whole && on_record.contains(listed.object.as_str()) {
-            continue;
-        }
-        let age_ms = app.clock.now_ms().saturating_sub(listed.modified_ms);
-        if SignedDuration::from_millis(age_ms) < LITTER_AFTER {
-            young += 1;
-            continue;
-        }
-        tracing::info!(object = listed.object, found = ?listed.found, "removes what nobody has on record");
-        app.backups.vault.remove_backup(Kind::Database, &listed.object).await?;
+    let litter = orphans(&listed, app.clock.now());
+    for orphan in &litter {
+        tracing::info!(object = orphan.object, found = ?orphan.found, "removes what a crash left");
+        vault.remove_backup(Kind::Database, &orphan.object).await?;
     }
-    Ok(young)
+    Ok(listed.iter().filter(|listed| listed.found != Found::Whole).count() - litter.len())
 }

@@ -371,6 +371,23 @@ async fn the_schedule_backs_up_what_changed_and_keeps_what_the_rules_say() {
 }
 
 #[tokio::test]
+async fn a_whole_backup_that_is_not_on_record_is_put_there_and_never_taken_for_litter() {
+    let house = House::new().await;
+    house.remember("one").await;
+    let backup = back_up(&house).await;
+    let tenant = tenancy::TenantId::parse(backup["tenant_id"].as_str().unwrap()).unwrap();
+    // As if the control plane had been put back from before it.
+    let on_record = house.app.control.backups(&tenant).await.unwrap().remove(0);
+    house.app.control.forget_backup(&on_record, &control::Actor::local()).await.unwrap();
+    // Files of the vault have the machine's time: far enough ahead of it.
+    house.clock.advance_ms(3_650 * 24 * 3_600_000);
+    job(&house, "retain_backups").await;
+    let again = house.app.control.backups(&tenant).await.unwrap();
+    assert_eq!((again.len(), &again[0].id, &again[0].sha256), (1, &on_record.id, &on_record.sha256));
+    assert_eq!(restore(&house, json!({ "backup": backup["id"] })).await["memories"], 1);
+}
+
+#[tokio::test]
 async fn a_new_operators_key_opens_what_the_old_one_closed() {
     let house = House::new().await;
     house.remember("one").await;

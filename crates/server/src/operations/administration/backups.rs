@@ -36,12 +36,7 @@ pub async fn create_backup(app: &Arc<App>, pass: &Pass, by: &Caller) -> Result<a
 ///
 /// # Errors
 /// None at the moment.
-pub async fn create_all_backups(
-    app: &Arc<App>,
-    pass: &OperatorPass,
-    by: &Caller,
-) -> Result<api::Run, Failure> {
-    let _ = pass;
+pub async fn create_all_backups(app: &Arc<App>, _: &OperatorPass, by: &Caller) -> Result<api::Run, Failure> {
     let (working, actor) = (Arc::clone(app), by.actor());
     let run = app.backups.runs.begin(run_id(), RunKind::Backup, None, |progress| async move {
         let all =
