@@ -40,8 +40,8 @@ pub use query::{
     SearchAnswer, SearchQuery, Signal, StageTimes, Stats, WorkspaceSummary, telling_words,
 };
 pub use salvage::{Salvaged, salvage};
-pub use schema::{SCHEMA_VERSION, sqlite_version};
-pub use snapshot::{FileFacts, TableRows, examine, prove};
+pub use schema::{SCHEMA_VERSION, needs_migration, sqlite_version};
+pub use snapshot::{FileFacts, TableRows, copy_file, examine, prove};
 pub use store::{
     Changed, DeleteMode, Deleted, Idempotency, Outcome, PendingEmbedding, Store, StoreOptions, Stored,
     StoredMemory,

@@ -2,12 +2,19 @@
 
 mod stated;
 
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
+use crate::connection;
 use crate::error::EngineError;
+
+/// Where the header of a SQLite file has its `user_version`, as four bytes with the highest first.
+const USER_VERSION_AT: usize = 60;
 
 /// Marks a file as a store of ours ("Engr" in ASCII); SQLite keeps it in the header.
 const APPLICATION_ID: i32 = 0x456E_6772;
@@ -46,6 +53,31 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), EngineError> {
             .map_err(|error| EngineError::Internal(format!("migration: {error}")))?;
     }
     Ok(())
+}
+
+/// Whether opening the store in `path` would change its schema. The answer for a file that is up to date costs one read.
+///
+/// # Errors
+/// `Disk`, and what opening the file would say.
+pub fn needs_migration(path: &Path) -> Result<bool, EngineError> {
+    let mut header = [0; USER_VERSION_AT + 4];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    match read {
+        // A store that is still to be made, or not even begun.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) => {
+            return Ok(false);
+        }
+        Err(error) => return Err(EngineError::Disk(format!("{}: {error}", path.display()))),
+        Ok(()) => {}
+    }
+    let [.., a, b, c, d] = header;
+    if i64::from(u32::from_be_bytes([a, b, c, d])) >= SCHEMA_VERSION {
+        return Ok(false);
+    }
+    // The header may be behind the write-ahead log, never ahead of it.
+    let connection = connection::open_reader(path)?;
+    let found = recognise(&connection)?;
+    Ok(found > 0 && found < SCHEMA_VERSION)
 }
 
 /// Refuses files of other programs and of newer versions of this one; returns the file's schema version.
@@ -92,6 +124,24 @@ mod tests {
         migrate(&mut connection).unwrap();
         let stated: u32 = connection.query_row("SELECT stated FROM fact", [], |row| row.get(0)).unwrap();
         assert_eq!(stated, 4);
+    }
+
+    #[test]
+    fn only_an_older_file_needs_a_migration() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engram.db");
+        assert!(!needs_migration(&path).unwrap(), "a file that is not there");
+        std::fs::write(&path, b"").unwrap();
+        assert!(!needs_migration(&path).unwrap(), "an empty file");
+
+        let mut writer = connection::open_writer(&path).unwrap();
+        writer.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        MIGRATIONS.to_version(&mut writer, 2).unwrap();
+        assert!(needs_migration(&path).unwrap());
+        migrate(&mut writer).unwrap();
+        assert!(!needs_migration(&path).unwrap(), "the news are in the write-ahead log");
+        drop(writer);
+        assert!(!needs_migration(&path).unwrap());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod delete_tenants;
 mod embed_pending_memories;
 mod finish_erasures;
 mod measure_stores;
+mod migrate_stores;
 mod prune_usage;
 mod purge_expired_memories;
 mod reconcile_usage;

@@ -142,6 +142,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         dev,
         background: Mutex::default(),
     });
+    backups::keep_before_migration(&app);
     if let Err(error) = backups::fail_interrupted(&app).await {
         tracing::warn!(%error, "restores that were cut short are not on record");
     }

@@ -11,8 +11,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{
     back_up_control_plane, back_up_tenants, close_idle_stores, delete_tenants, embed_pending_memories,
-    finish_erasures, measure_stores, prune_usage, purge_expired_memories, reconcile_usage, retain_backups,
-    sample_history, test_restores,
+    finish_erasures, measure_stores, migrate_stores, prune_usage, purge_expired_memories, reconcile_usage,
+    retain_backups, sample_history, test_restores,
 };
 use crate::app::App;
 use crate::telemetry::SAMPLE_EVERY;
@@ -35,6 +35,7 @@ pub const JOBS: &[Job] = &[
     every(MINUTE.saturating_mul(5), "reconcile_usage", |app| Box::pin(reconcile_usage::run(app))),
     every(MINUTE.saturating_mul(60), "prune_usage", |app| Box::pin(prune_usage::run(app))),
     every(MINUTE, "finish_erasures", |app| Box::pin(finish_erasures::run(app))),
+    every(MINUTE.saturating_mul(60), "migrate_stores", |app| Box::pin(migrate_stores::run(app))).at_start(),
     every(MINUTE.saturating_mul(10), "back_up_tenants", |app| Box::pin(back_up_tenants::run(app))),
     every(MINUTE.saturating_mul(10), "back_up_control_plane", |app| {
         Box::pin(back_up_control_plane::run(app))

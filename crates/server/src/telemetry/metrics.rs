@@ -75,6 +75,8 @@ pub const METRICS: &[Metric] = &[
     metric("engram_wal_bytes", Kind::Gauge, "Size of the write-ahead logs of all open stores"),
     metric("engram_wal_largest_bytes", Kind::Gauge, "Size of the largest write-ahead log of an open store"),
     metric("engram_db_open_failures_total", Kind::Counter, "Tenant stores that did not open"),
+    metric("engram_migrations_total", Kind::Counter, "Tenant stores that were brought to a newer schema"),
+    metric("engram_stores_to_migrate", Kind::Gauge, "Tenant stores that still have an older schema"),
     metric("engram_volume_free_bytes", Kind::Gauge, "Free bytes of the data volume"),
     metric("engram_volume_size_bytes", Kind::Gauge, "Size of the data volume"),
     metric("engram_deletions_unfinished", Kind::Gauge, "Deleted tenants whose files are not removed yet"),

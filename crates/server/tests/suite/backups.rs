@@ -9,7 +9,7 @@ use server::jobs::JOBS;
 use crate::house::House;
 
 /// Asks a run until it has ended.
-async fn ended(house: &House, run: Value) -> Value {
+pub(crate) async fn ended(house: &House, run: Value) -> Value {
     let path = match run["tenant"].as_str() {
         Some(slug) => format!("/tenants/{slug}/runs/{}", run["id"].as_str().unwrap()),
         None => format!("/runs/{}", run["id"].as_str().unwrap()),

@@ -18,6 +18,7 @@ mod jwks;
 mod load;
 mod members;
 mod metrics;
+mod migration;
 mod people;
 mod plans;
 mod protected_resource;
