@@ -39,7 +39,7 @@ pub use query::{
     Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking,
     SearchAnswer, SearchQuery, Signal, StageTimes, Stats, WorkspaceSummary, telling_words,
 };
-pub use salvage::{Salvaged, salvage};
+pub use salvage::{Salvaged, Wreck, salvage};
 pub use schema::{SCHEMA_VERSION, needs_migration, sqlite_version};
 pub use snapshot::{FileFacts, TableRows, copy_file, examine, prove};
 pub use store::{

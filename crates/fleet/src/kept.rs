@@ -7,7 +7,7 @@ use tenancy::TenantId;
 
 use crate::maintenance::blocking;
 use crate::swap::Files;
-use crate::{Fleet, FleetError, Replaced, layout, maintenance};
+use crate::{Fleet, FleetError, Replaced, layout, maintenance, quarantine};
 
 impl Fleet {
     /// Keeps a copy of a tenant's file (a store that nobody has open, on the same volume) beside the file, like one that a
@@ -51,6 +51,19 @@ impl Fleet {
             copied.map_err(|error| FleetError::Folder(format!("{name}: {error}")))
         };
         blocking(copy).await
+    }
+
+    /// Copies the files of a tenant in quarantine into the new folder `into` and returns the database there.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`] when the tenant is not in quarantine, or they cannot be copied.
+    pub async fn copy_quarantined(&self, tenant: &TenantId, into: &Path) -> Result<PathBuf, FleetError> {
+        let folder = layout::tenant_folder(&self.root, tenant);
+        if quarantine::find(&folder).is_none() {
+            return Err(FleetError::Folder("it is not in quarantine".into()));
+        }
+        let (files, into) = (Files::of(&layout::database(&self.root, tenant)), into.to_owned());
+        blocking(move || files.copy(&into).map_err(|error| FleetError::Folder(error.to_string()))).await
     }
 
     /// Removes files that restores replaced before `before_ms`; damaged ones stay until somebody looks. Returns how many

@@ -54,6 +54,18 @@ impl Files {
         Ok(keep_as)
     }
 
+    /// Copies the database and what SQLite keeps beside it into the new folder `into`; returns the database there.
+    pub(crate) fn copy(&self, into: &Path) -> io::Result<PathBuf> {
+        DirBuilder::new().mode(0o700).create(into)?;
+        for ending in ENDINGS {
+            match fs::copy(self.file(ending), into.join(name(ending))) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(into.join(name("")))
+    }
+
     /// Moves what is there into the folder `keep_as`, and `new` with its sidecars into its place. Returns the folder's
     /// name, if there was anything. Until [`confirm`](Self::confirm), [`recover`](Self::recover) puts everything back.
     pub(crate) fn swap(&self, new: &Path, keep_as: &str) -> io::Result<Option<String>> {

@@ -28,7 +28,7 @@ use crate::config::Config;
 pub(crate) use adopt::adopt;
 pub(crate) use back_up::{back_up_changed, back_up_tenant};
 pub(crate) use before_migration::keep_before_migration;
-pub(crate) use control_plane::{back_up_control_plane, keep_control_plane};
+pub(crate) use control_plane::{back_up_control_plane, control_plane_is_due, keep_control_plane};
 pub(crate) use data_key::{destroy, rotate};
 pub(crate) use erase::{content_hash, erase_again, finish_erasures};
 pub use rebuild::{Rebuilt, RebuiltTenant, rebuild};

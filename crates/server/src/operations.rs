@@ -30,8 +30,9 @@ pub use administration::{
     create_tenant, delete_tenant, list_api_keys, list_backups, list_invites, list_members, list_plans,
     list_replaced, list_restore_tests, list_restores, list_tenants, list_usage_events, plan_restore,
     reconcile_usage, refresh_jwks, remove_member, repair, report_usage, revoke_api_key, revoke_invite,
-    rotate_api_key, rotate_operator_key, run_checks, set_plan, show_audit_log, show_deletion, show_jwks,
-    show_load, show_run, show_tenant, show_tenant_run, update_member, update_tenant,
+    rotate_api_key, rotate_operator_key, run_checks, salvage_memories, set_plan, show_audit_log,
+    show_deletion, show_jwks, show_load, show_run, show_tenant, show_tenant_run, update_member,
+    update_tenant,
 };
 pub use create_memory::{StoredMemory, create_memory};
 pub use create_memory_batch::create_memory_batch;

@@ -37,9 +37,7 @@ pub const JOBS: &[Job] = &[
     every(MINUTE, "finish_erasures", |app| Box::pin(finish_erasures::run(app))),
     every(MINUTE.saturating_mul(60), "migrate_stores", |app| Box::pin(migrate_stores::run(app))).at_start(),
     every(MINUTE.saturating_mul(10), "back_up_tenants", |app| Box::pin(back_up_tenants::run(app))),
-    every(MINUTE.saturating_mul(10), "back_up_control_plane", |app| {
-        Box::pin(back_up_control_plane::run(app))
-    }),
+    every(MINUTE, "back_up_control_plane", |app| Box::pin(back_up_control_plane::run(app))),
     every(MINUTE.saturating_mul(60), "retain_backups", |app| Box::pin(retain_backups::run(app))),
     every(MINUTE.saturating_mul(60), "test_restores", |app| Box::pin(test_restores::run(app))),
 ];

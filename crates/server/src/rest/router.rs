@@ -116,6 +116,7 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(backups::create_restore, backups::list_restores))
         .routes(routes!(backups::plan_restore))
         .routes(routes!(backups::list_replaced))
+        .routes(routes!(backups::salvage_memories))
         .routes(routes!(backups::show_tenant_run))
         .routes(routes!(backups::show_run))
         .routes(routes!(backups::create_restore_test, backups::list_restore_tests))

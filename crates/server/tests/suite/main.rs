@@ -7,6 +7,7 @@ mod backups;
 mod bad_input;
 mod checks;
 mod console;
+mod damage;
 mod dashboards;
 mod edge;
 mod embedding;
