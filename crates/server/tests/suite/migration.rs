@@ -154,3 +154,50 @@ async fn a_store_that_cannot_be_migrated_is_kept_and_refused_alone() {
     let kept = backups(&house, "default").await;
     assert_eq!((kept.len(), &kept[0]["schema_version"]), (1, &json!(2)));
 }
+
+/// Run it alone: `cargo nextest run -p server --run-ignored only --no-capture migration::figures`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "prints figures"]
+async fn figures() {
+    const TENANTS: usize = 500;
+    let house = House::new().await;
+    house.remember("default's, about rivers").await;
+    for n in 0..TENANTS {
+        let key = house.another_tenant(&format!("t{n}")).await;
+        let memories: Vec<_> = (0..20).map(|m| json!({"content": format!("memory {m} of {n}")})).collect();
+        let batch = json!({ "memories": memories });
+        house.ask_as(&key, Method::POST, "/v1/memories/batch", batch).await.expect(201);
+    }
+    let House { app, folder, clock, .. } = house;
+    app.shutdown().await;
+    drop(app);
+    let databases = databases(folder.path());
+    databases.iter().for_each(|database| make_older(database));
+    let house = Stopped { folder, clock, databases }.start(|_| {}).await;
+    // The first request of a tenant, which migrates it, and then the requests of a warm one while the sweep works.
+    let first = std::time::Instant::now();
+    house.get("/v1/memories").await.expect(200);
+    println!("first request of an older tenant: {:.1} ms", first.elapsed().as_secs_f64() * 1e3);
+    let begun = std::time::Instant::now();
+    let app = Arc::clone(&house.app);
+    let sweeping = tokio::spawn(async move {
+        JOBS.iter().find(|job| job.name == "migrate_stores").unwrap().run_now(&app).await.unwrap();
+    });
+    let mut took = Vec::new();
+    while !sweeping.is_finished() {
+        let asked = std::time::Instant::now();
+        house.get("/v1/search?q=rivers").await.expect(200);
+        took.push(asked.elapsed().as_secs_f64() * 1e3);
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+    println!(
+        "{TENANTS} tenants in {:.1} s; {} searches of a warm tenant meanwhile: p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms",
+        begun.elapsed().as_secs_f64(),
+        took.len(),
+        at(0.5),
+        at(0.95),
+        at(0.99)
+    );
+}
