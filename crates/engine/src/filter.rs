@@ -10,6 +10,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 use crate::error::Problem;
+use crate::facet::{self, Compared, Lookup};
 
 /// Deepest nesting of `and`, `or`, `not`.
 const DEPTH_MAX: usize = 8;
@@ -136,23 +137,58 @@ impl Filter {
         (condition.replace(MODEL_MARK, &model), values)
     }
 
-    /// Whether an index narrows the filter: it demands a value of an indexed field.
-    pub(crate) fn is_indexed(&self) -> bool {
-        fn indexed(node: &Node) -> bool {
-            match node {
-                Node::And(nodes) => nodes.iter().any(indexed),
-                Node::Or(nodes) => !nodes.is_empty() && nodes.iter().all(indexed),
-                Node::Not(_) => false,
-                Node::Test { target: Target::Column(field), comparison: Comparison::Eq(value) } => {
-                    *value != Sql::Null && matches!(field.name, "id" | "user_id" | "agent_id" | "session_id")
-                }
-                Node::Test { target: Target::Column(field), comparison: Comparison::In(_) } => {
-                    matches!(field.name, "id" | "user_id" | "agent_id" | "session_id")
-                }
-                Node::Test { .. } => false,
-            }
+    /// Finds every memory that passes, and perhaps others; `None` when no index knows.
+    pub(crate) fn lookup(&self) -> Option<Lookup> {
+        lookup(&self.0)
+    }
+}
+
+fn lookup(node: &Node) -> Option<Lookup> {
+    match node {
+        Node::And(nodes) => {
+            let mut known: Vec<_> = nodes.iter().filter_map(lookup).collect();
+            if known.len() > 1 { Some(Lookup::All(known)) } else { known.pop() }
         }
-        indexed(&self.0)
+        Node::Or(nodes) => nodes.iter().map(lookup).collect::<Option<_>>().map(Lookup::Any),
+        Node::Not(_) => None,
+        Node::Test { target, comparison } => lookup_of_test(target, comparison),
+    }
+}
+
+fn lookup_of_test(target: &Target, comparison: &Comparison) -> Option<Lookup> {
+    let field = match target {
+        Target::Column(field) if facet::COLUMNS.contains(&field.name) => facet::Field::Column(field.name),
+        Target::Tags => facet::Field::Tag,
+        Target::Metadata(path) => facet::Field::Metadata(path),
+        Target::Column(_) | Target::Embedding => return None,
+    };
+    let of = |value: &Sql| {
+        let compared = match value {
+            Sql::Text(text) => Compared::Text(text),
+            Sql::Integer(number) => Compared::Integer(*number),
+            Sql::Real(number) => Compared::Real(*number),
+            Sql::Null | Sql::Blob(_) => return None,
+        };
+        Some(Lookup::Term(facet::term(field, compared)))
+    };
+    match comparison {
+        Comparison::Eq(value) => of(value),
+        Comparison::In(values) if !values.is_empty() => {
+            values.iter().map(of).collect::<Option<_>>().map(Lookup::Any)
+        }
+        Comparison::Contains(tag) if *target == Target::Tags => {
+            Some(Lookup::Term(facet::term(field, Compared::Text(tag))))
+        }
+        Comparison::EqBool { value, negated: false } => {
+            Some(Lookup::Term(facet::term(field, Compared::Bool(*value))))
+        }
+        Comparison::In(_)
+        | Comparison::Contains(_)
+        | Comparison::EqBool { .. }
+        | Comparison::Ne(_)
+        | Comparison::Less(..)
+        | Comparison::NotIn(_)
+        | Comparison::Exists(_) => None,
     }
 }
 
@@ -230,8 +266,7 @@ impl Parser {
             if !sound || segments.len() > PATH_SEGMENTS_MAX {
                 return self.refuse(path, "is no path: write metadata.key or metadata.outer.inner");
             }
-            let quoted: Vec<_> = segments.iter().map(|s| format!("\"{s}\"")).collect();
-            return Some(Target::Metadata(format!("$.{}", quoted.join("."))));
+            return Some(Target::Metadata(facet::path_of(segments)));
         }
         match FIELDS.iter().find(|field| field.name == name) {
             Some(field) => Some(Target::Column(field)),

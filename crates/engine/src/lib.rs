@@ -7,6 +7,7 @@ mod connection;
 mod cues;
 mod error;
 mod export;
+mod facet;
 mod filter;
 mod import;
 mod index;

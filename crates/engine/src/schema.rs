@@ -1,5 +1,6 @@
 //! The tables of a store, as numbered migrations. `user_version` counts them.
 
+mod facet;
 mod stated;
 
 use std::fs::File;
@@ -20,7 +21,7 @@ const USER_VERSION_AT: usize = 60;
 const APPLICATION_ID: i32 = 0x456E_6772;
 
 /// Schema version this program writes.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// Oldest SQLite without the WAL-reset race, which silently lost commits.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -30,6 +31,7 @@ static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
         M::up(include_str!("schema/001_memories.sql")),
         M::up(include_str!("schema/002_tally.sql")),
         M::up_with_hook(include_str!("schema/003_stated.sql"), stated::count),
+        M::up_with_hook(include_str!("schema/004_facet.sql"), facet::fill),
     ])
 });
 

@@ -46,21 +46,26 @@ pub(crate) fn search(
     let gathered = gather::gather(&snapshot, index, &plan, until, &mut scratch.words)?;
     let gather = watch.lap();
     let scale = score::Scale::of(&plan, gathered.words);
-    let few = fill::allowed_if_few(&snapshot, index, query)?;
+    let few = fill::looked_up(&snapshot, index, query)?;
     let view = View { index, plan: &plan, allowed: few.as_deref(), now_ms };
     let ranked = rank::rank(view, scratch, query.limit);
     let rank = watch.lap();
-    let mut hits = fill::fill(&snapshot, query, view, &ranked, scale)?;
-    if hits.len() < query.limit && fill::is_filtered(query) && few.is_none() {
+    let mut filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
+    let mut completeness = gathered.completeness;
+    if filled.is_short && completeness == Completeness::Complete {
+        completeness = self::completeness(until);
+    }
+    if filled.is_short && completeness == Completeness::Complete {
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
         let allowed = fill::allowed(&snapshot, index, query)?;
         let view = View { allowed: Some(&allowed), ..view };
-        hits = fill::fill(&snapshot, query, view, &rank::rank(view, scratch, query.limit), scale)?;
+        let ranked = rank::rank(view, scratch, query.limit);
+        filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
     }
     scratch.clear();
     let stages = StageTimes { gather, rank, fill: watch.lap() };
-    let (corrections, completeness) = (gathered.corrections, gathered.completeness);
-    Ok(SearchAnswer { hits, corrections, completeness, stages })
+    let corrections = gathered.corrections;
+    Ok(SearchAnswer { hits: filled.hits, corrections, completeness, stages })
 }
 
 /// Time between two looks.

@@ -56,10 +56,10 @@ fn databases(data: &Path) -> Vec<PathBuf> {
     tenants.map(|tenant| tenant.path().join("engram.db")).filter(|file| file.exists()).collect()
 }
 
-/// Takes back what version 3 of the schema added.
+/// Takes back what version 4 of the schema added.
 fn make_older(database: &Path) {
     let connection = Connection::open(database).unwrap();
-    connection.execute_batch("ALTER TABLE fact DROP COLUMN stated; PRAGMA user_version = 2;").unwrap();
+    connection.execute_batch("DROP TABLE facet; PRAGMA user_version = 3;").unwrap();
 }
 
 fn schema_version(database: &Path) -> i64 {
@@ -89,7 +89,7 @@ async fn every_older_store_is_backed_up_and_then_migrated_before_anybody_asks() 
     for slug in ["default", "acme", "zeta"] {
         let kept = backups(&house, slug).await;
         assert_eq!(kept.len(), 1, "{kept:?}");
-        assert_eq!((&kept[0]["reason"], &kept[0]["schema_version"]), (&json!("before_migration"), &json!(2)));
+        assert_eq!((&kept[0]["reason"], &kept[0]["schema_version"]), (&json!("before_migration"), &json!(3)));
     }
     // Nothing is left to do, and nothing is kept twice.
     sweep(&house).await.unwrap();
@@ -128,20 +128,20 @@ async fn without_a_vault_the_file_is_kept_beside_the_store() {
     let name = kept["items"][0]["name"].as_str().unwrap_or_else(|| panic!("{kept}"));
     let folder = databases(house.folder.path()).into_iter().find(|file| file.with_file_name(name).exists());
     let copy = folder.unwrap().with_file_name(name).join("engram.db");
-    assert_eq!(schema_version(&copy), 2);
+    assert_eq!(schema_version(&copy), 3);
 }
 
 #[tokio::test]
 async fn a_store_that_cannot_be_migrated_is_kept_and_refused_alone() {
     let stopped = Stopped::new().await;
-    // Its next migration fails: the column it would add is there.
+    // Its next migration fails: the table it would add is there.
     for file in &stopped.databases {
         let connection = Connection::open(file).unwrap();
         let mine: i64 = connection
             .query_row("SELECT count(*) FROM memory WHERE content LIKE 'default%'", [], |row| row.get(0))
             .unwrap();
         if mine == 1 {
-            connection.execute_batch("ALTER TABLE fact ADD COLUMN stated INTEGER").unwrap();
+            connection.execute_batch("CREATE TABLE facet (x)").unwrap();
         }
     }
     let house = stopped.start(|_| {}).await;
@@ -152,7 +152,7 @@ async fn a_store_that_cannot_be_migrated_is_kept_and_refused_alone() {
         assert_eq!(backups(&house, slug).await.len(), 1);
     }
     let kept = backups(&house, "default").await;
-    assert_eq!((kept.len(), &kept[0]["schema_version"]), (1, &json!(2)));
+    assert_eq!((kept.len(), &kept[0]["schema_version"]), (1, &json!(3)));
 }
 
 /// Run it alone: `cargo nextest run -p server --run-ignored only --no-capture migration::figures`.
