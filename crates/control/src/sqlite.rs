@@ -16,8 +16,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use rusqlite_migration::{M, Migrations};
 use tenancy::{Environment, TenantId};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use stdx::clock::SharedClock;
+use stdx::stage::stage;
 
 use crate::audit;
 use crate::changes::Feed;
@@ -94,8 +96,10 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, ControlError> + Send + 'static,
     {
+        let stage = stage!("control_plane");
         let seat = Arc::clone(&self.reader_seats)
             .acquire_owned()
+            .instrument(stage.clone())
             .await
             .map_err(|closed| ControlError::Unavailable(closed.to_string()))?;
         let shared = Arc::clone(&self.shared);
@@ -110,6 +114,7 @@ impl Database {
             shared.idle_readers.lock().push(reader);
             answer
         })
+        .instrument(stage)
         .await
         .map_err(ControlError::worker)?
     }
@@ -132,6 +137,7 @@ impl Database {
             feed.publish(transaction.changes.into_inner());
             Ok(answer)
         })
+        .instrument(stage!("control_plane"))
         .await
         .map_err(ControlError::worker)?
     }
