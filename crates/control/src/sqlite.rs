@@ -23,6 +23,7 @@ use stdx::stage::stage;
 
 use crate::audit;
 use crate::changes::Feed;
+use crate::compatibility::{READER_MIN, require_readable};
 use crate::{Actor, Change, ControlError};
 
 /// "EngC"; set by the first migration.
@@ -260,7 +261,8 @@ fn migrate(connection: &mut Connection) -> Result<(), ControlError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = schema_version();
     if found > known {
-        return Err(ControlError::NewerSchema { found, known });
+        let word = connection.query_row(READER_MIN, [], |row| row.get(0)).optional()?;
+        return require_readable(found, known, word);
     }
     Migrations::from_iter(MIGRATIONS.iter().map(|sql| M::up(sql)))
         .to_latest(connection)
@@ -280,6 +282,18 @@ fn stamp(connection: &Connection, environment: Environment) -> Result<(), Contro
                 [environment.as_str()],
             )?;
             Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_later_migration_says_who_may_go_on() {
+        for sql in &MIGRATIONS[4..] {
+            assert!(sql.contains("'reader_min'"), "a migration writes reader_min into meta:\n{sql}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The tables of a store, as numbered migrations. `user_version` counts them.
 
+mod compatibility;
 mod stated;
 
 use std::sync::LazyLock;
@@ -18,12 +19,14 @@ pub const SCHEMA_VERSION: i64 = 3;
 /// Oldest SQLite without the WAL-reset race, which silently lost commits.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
+const SQL: &[&str] = &[
+    include_str!("schema/001_memories.sql"),
+    include_str!("schema/002_tally.sql"),
+    include_str!("schema/003_stated.sql"),
+];
+
 static MIGRATIONS: LazyLock<Migrations<'static>> = LazyLock::new(|| {
-    Migrations::new(vec![
-        M::up(include_str!("schema/001_memories.sql")),
-        M::up(include_str!("schema/002_tally.sql")),
-        M::up_with_hook(include_str!("schema/003_stated.sql"), stated::count),
-    ])
+    Migrations::new(vec![M::up(SQL[0]), M::up(SQL[1]), M::up_with_hook(SQL[2], stated::count)])
 });
 
 /// Version of the SQLite library in this program, such as `3.53.2`.
@@ -34,12 +37,16 @@ pub fn sqlite_version() -> &'static str {
 /// Brings the file of `connection` to [`SCHEMA_VERSION`]; creates everything in an empty file.
 ///
 /// # Errors
-/// `Damaged` for a file of another program, `NewerSchema` for one from the future.
+/// `Damaged` for a file of another program, `NewerSchema` for one from the future that this program may not touch.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), EngineError> {
     if rusqlite::version_number() < SQLITE_VERSION_MIN {
         return Err(EngineError::Internal(format!("SQLite {} can lose commits", sqlite_version())));
     }
-    if recognise(connection)? < SCHEMA_VERSION {
+    let found = recognise(connection)?;
+    if found > SCHEMA_VERSION {
+        return compatibility::note_older_writer(connection);
+    }
+    if found < SCHEMA_VERSION {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
         MIGRATIONS
             .to_latest(connection)
@@ -48,17 +55,16 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Refuses files of other programs and of newer versions of this one; returns the file's schema version.
+/// Refuses files of other programs and of newer versions of this one, unless they say that it may work on them;
+/// returns the file's schema version.
 pub(crate) fn recognise(connection: &Connection) -> Result<i64, EngineError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found > SCHEMA_VERSION {
-        return Err(EngineError::NewerSchema { found, known: SCHEMA_VERSION });
-    }
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application != APPLICATION_ID && tables > 0 {
         return Err(EngineError::Damaged("it belongs to another program".into()));
     }
+    compatibility::require_readable(connection, found)?;
     Ok(found)
 }
 
@@ -102,5 +108,13 @@ mod tests {
         let mut newer = Connection::open_in_memory().unwrap();
         newer.pragma_update(None, "user_version", 99).unwrap();
         assert!(matches!(migrate(&mut newer), Err(EngineError::NewerSchema { found: 99, .. })));
+    }
+
+    #[test]
+    fn every_later_migration_says_who_may_still_read_the_file() {
+        assert_eq!(i64::try_from(SQL.len()).unwrap(), SCHEMA_VERSION);
+        for sql in &SQL[3..] {
+            assert!(sql.contains("'reader_min'"), "a migration writes reader_min into meta:\n{sql}");
+        }
     }
 }
