@@ -80,7 +80,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("opentelemetry-proto", &["server", "testkit"]),
     ("prost", &["server", "testkit"]),
     ("tracing-subscriber", &["server"]),
-    ("toml", &["server"]),
+    // `engram` reads an example of another tool in a test.
+    ("toml", &["server", "engram"]),
     ("clap", &["engram"]),
     ("clap_complete", &["engram"]),
     ("indicatif", &["engram"]),
