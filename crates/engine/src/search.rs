@@ -19,6 +19,7 @@ mod weights;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use stdx::stage::stage;
 
 use crate::error::EngineError;
 use crate::index::Index;
@@ -43,13 +44,18 @@ pub(crate) fn search(
     }
     let snapshot = connection.unchecked_transaction()?;
     scratch.fit(index.slots());
+    let gathering = stage!("gather").entered();
     let gathered = gather::gather(&snapshot, index, &plan, until, &mut scratch.words)?;
+    drop(gathering);
     let gather = watch.lap();
+    let ranking = stage!("rank").entered();
     let scale = score::Scale::of(&plan, gathered.words);
     let few = fill::looked_up(&snapshot, index, query)?;
     let view = View { index, plan: &plan, allowed: few.as_deref(), now_ms };
     let ranked = rank::rank(view, scratch, query.limit);
+    drop(ranking);
     let rank = watch.lap();
+    let _filling = stage!("fill").entered();
     let mut filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
     let mut completeness = gathered.completeness;
     if filled.is_short && completeness == Completeness::Complete {

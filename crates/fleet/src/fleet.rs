@@ -11,8 +11,10 @@ use std::time::Duration;
 use engine::{ModelIdentity, StoreOptions};
 use parking_lot::{Mutex, RwLock};
 use stdx::clock::SharedClock;
+use stdx::stage::stage;
 use tenancy::TenantId;
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use crate::holdings::Holdings;
 use crate::maintenance::blocking;
@@ -109,7 +111,8 @@ impl Fleet {
         };
         let opener = Arc::clone(&slot);
         // A task of its own: a caller that goes away must not leave a half-open handle behind.
-        let opened = tokio::spawn(async move { opener.open(opening).await }).await;
+        let opening = async move { opener.open(opening).await }.instrument(stage!("open_store"));
+        let opened = tokio::spawn(opening).await;
         let open = opened.unwrap_or(Err(FleetError::Closed)).inspect_err(|error| {
             tracing::error!(tenant = %tenant, %error, "a tenant's store does not open");
         })?;

@@ -51,7 +51,10 @@ impl Session<'_> {
             importance: memory.importance as f32,
         };
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+            .prepare_cached(
+                "INSERT OR REPLACE INTO fact (memory_id, tokens, session, position, actor, at, expires_at, importance, \
+                 stated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
             .execute((
                 memory.id,
                 fact.tokens,

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use engine::{Completeness, Correction, Ranking, SearchQuery, StageTimes};
 use gateway::Pass;
+use stdx::stage::stage;
+use tracing::Instrument;
 
 use super::shape::hit_to_wire;
 use super::{Done, Failure};
@@ -37,7 +39,8 @@ pub async fn search(app: &App, pass: &Pass, input: SearchInput) -> Result<Done<a
             ranking: Ranking::Hybrid,
             deadline: Some(SEARCH_DEADLINE),
         };
-        let found = lease.read_heavily(move |store| store.search(&query)).await?;
+        let found =
+            lease.read_heavily(move |store| store.search(&query)).instrument(stage!("search")).await?;
         stages_took(found.stages);
         answer.items = found.hits.into_iter().map(hit_to_wire).collect();
         let corrected = |c: Correction| api::CorrectedWord { from: c.from, to: c.to };
