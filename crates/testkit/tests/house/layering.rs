@@ -46,6 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hmac", &["gateway"]),
     ("subtle", &["gateway"]),
     ("reqwest", &["embedding", "engram", "gateway"]),
+    ("safetensors", &["embedding"]),
     ("tokio-postgres", &["control"]),
     ("deadpool-postgres", &["control"]),
     ("refinery", &["control"]),
