@@ -19,8 +19,43 @@ pub enum EmbeddingConfig {
         /// The `vocab.txt` the table's rows follow.
         vocabulary: PathBuf,
     },
+    /// A transformer in a folder, run here.
+    Local(LocalConfig),
     /// An OpenAI-compatible endpoint.
     Remote(RemoteConfig),
+}
+
+/// How to run a BERT-family sentence encoder.
+#[derive(Debug, Clone)]
+pub struct LocalConfig {
+    /// Its name, stored with each vector.
+    pub name: String,
+    /// Where sentence-transformers put it.
+    pub folder: PathBuf,
+    /// The dimensions its vectors must have; any when `None`.
+    pub dimensions: Option<usize>,
+    /// Threads that run it at once; at least one.
+    pub threads: usize,
+    /// The longest that embedding texts to be stored may take, per 96 texts.
+    pub deadline: Duration,
+    /// The longest that embedding a search's query may take.
+    pub query_deadline: Duration,
+}
+
+impl LocalConfig {
+    /// The usual settings for the model `name` in `folder`.
+    pub fn new(name: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            name: name.into(),
+            folder: folder.into(),
+            dimensions: None,
+            // The other half is for everything else; more than four only evict each other's weights.
+            threads: (cores / 2).clamp(1, 4),
+            deadline: Duration::from_secs(60),
+            query_deadline: Duration::from_secs(3),
+        }
+    }
 }
 
 /// How to use an OpenAI-compatible `/v1/embeddings` endpoint (OpenAI, Ollama, vLLM, TEI, ...).

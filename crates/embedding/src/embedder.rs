@@ -7,6 +7,7 @@ use stdx::clock::SharedClock;
 use crate::config::EmbeddingConfig;
 use crate::error::{EmbedError, OpenError};
 use crate::identity::ModelIdentity;
+use crate::local::LocalModel;
 use crate::near_words::{NearWord, near_words};
 use crate::remote::{Health, RemoteModel};
 use crate::static_model::StaticModel;
@@ -14,7 +15,7 @@ use crate::static_model::StaticModel;
 /// Text a static model reads between two chances for other tasks to run: about 10 ms of work.
 const BYTES_BETWEEN_YIELDS: usize = 256 * 1024;
 
-/// Makes vectors, by a static model at once or by a remote one in a while.
+/// Makes vectors, by a static model at once or by a transformer or a remote one in a while.
 #[derive(Debug)]
 pub struct Embedding {
     provider: Provider,
@@ -24,6 +25,7 @@ pub struct Embedding {
 enum Provider {
     BuiltIn,
     Static(Arc<StaticModel>),
+    Local(Box<LocalModel>),
     Remote(Box<RemoteModel>),
 }
 
@@ -43,6 +45,7 @@ impl Embedding {
             EmbeddingConfig::StaticFiles { name, table, vocabulary } => {
                 Provider::Static(Arc::new(StaticModel::read(&name, &table, &vocabulary)?))
             }
+            EmbeddingConfig::Local(local) => Provider::Local(Box::new(LocalModel::open(local)?)),
             EmbeddingConfig::Remote(remote) => Provider::Remote(Box::new(RemoteModel::new(remote, clock)?)),
         };
         Ok(Self { provider })
@@ -51,10 +54,11 @@ impl Embedding {
     /// The unit vector of each text, in order. For texts to be stored; see [`embed_query`](Self::embed_query).
     ///
     /// # Errors
-    /// [`EmbedError`], from a remote model only.
+    /// [`EmbedError`], never from a static model.
     pub async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         match self.provider() {
             Either::Static(model) => Ok(embed_politely(model, texts).await),
+            Either::Local(model) => model.embed(texts).await,
             Either::Remote(model) => model.embed(texts).await,
         }
     }
@@ -62,19 +66,20 @@ impl Embedding {
     /// The unit vector of a search's query, within the shorter deadline that a waiting person deserves.
     ///
     /// # Errors
-    /// [`EmbedError`], from a remote model only.
+    /// [`EmbedError`], never from a static model.
     pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
         match self.provider() {
             Either::Static(model) => Ok(model.embed(text)),
+            Either::Local(model) => model.embed_query(text).await,
             Either::Remote(model) => model.embed_query(text).await,
         }
     }
 
-    /// The unit vector of `text` if that takes no waiting: `None` from a remote model.
+    /// The unit vector of `text` if that takes no waiting: only from a static model.
     pub fn embed_now(&self, text: &str) -> Option<Vec<f32>> {
         match self.provider() {
             Either::Static(model) => Some(model.embed(text)),
-            Either::Remote(_) => None,
+            Either::Local(_) | Either::Remote(_) => None,
         }
     }
 
@@ -83,6 +88,7 @@ impl Embedding {
     pub fn identity(&self) -> Option<ModelIdentity> {
         match self.provider() {
             Either::Static(model) => Some(model.identity()),
+            Either::Local(model) => Some(model.identity()),
             Either::Remote(model) => model.identity(),
         }
     }
@@ -90,10 +96,11 @@ impl Embedding {
     /// Which model this is, asking a remote one for a vector if its dimensions are not known yet.
     ///
     /// # Errors
-    /// [`EmbedError`], from a remote model only.
+    /// [`EmbedError`], never from a static model.
     pub async fn learn_identity(&self) -> Result<ModelIdentity, EmbedError> {
         match self.provider() {
             Either::Static(model) => Ok(model.identity()),
+            Either::Local(model) => Ok(model.identity()),
             Either::Remote(model) => model.learn_identity().await,
         }
     }
@@ -102,16 +109,16 @@ impl Embedding {
     /// language that is not known here, so it has none.
     pub fn near_words(&self, word: &str) -> impl Iterator<Item = NearWord> + use<> {
         let english = match &self.provider {
-            Provider::BuiltIn | Provider::Remote(_) => true,
+            Provider::BuiltIn | Provider::Local(_) | Provider::Remote(_) => true,
             Provider::Static(_) => false,
         };
         english.then(|| near_words(word)).into_iter().flatten()
     }
 
-    /// Whether vectors can be expected now; a static model is always up.
+    /// Whether vectors can be expected now; a static model or one run here is always up.
     pub fn health(&self) -> Health {
         match self.provider() {
-            Either::Static(_) => Health::Up,
+            Either::Static(_) | Either::Local(_) => Health::Up,
             Either::Remote(model) => model.health(),
         }
     }
@@ -120,6 +127,7 @@ impl Embedding {
         match &self.provider {
             Provider::BuiltIn => Either::Static(StaticModel::shared()),
             Provider::Static(model) => Either::Static(model),
+            Provider::Local(model) => Either::Local(model),
             Provider::Remote(model) => Either::Remote(model),
         }
     }
@@ -128,6 +136,7 @@ impl Embedding {
 /// A provider that is ready: the built-in one is only made when it is first asked for.
 enum Either<'a> {
     Static(&'a StaticModel),
+    Local(&'a LocalModel),
     Remote(&'a RemoteModel),
 }
 

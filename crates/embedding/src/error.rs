@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::table::TableError;
+use crate::transformer::ModelFlaw;
 use crate::vocabulary::VocabularyError;
 
 /// Why texts have no vectors (yet).
@@ -37,6 +38,15 @@ pub enum EmbedError {
         /// The endpoint's error code, if it gave one.
         code: Option<String>,
     },
+    /// The local model had more to do than time. Go on without vectors, and try again later.
+    #[error("the local model did not answer within {} ms", after.as_millis())]
+    TooSlow {
+        /// The time it had.
+        after: Duration,
+    },
+    /// The local model ended without an answer, which is a defect.
+    #[error("the local model failed")]
+    Failed,
     /// The endpoint answered something that cannot be used. Trying again helps only after it was mended.
     #[error("the embedding endpoint's answer cannot be used: {0}")]
     BadAnswer(AnswerFlaw),
@@ -47,7 +57,11 @@ impl EmbedError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { retry_after, .. } => *retry_after,
-            Self::Misconfigured { .. } | Self::TextsRefused { .. } | Self::BadAnswer(_) => None,
+            Self::Misconfigured { .. }
+            | Self::TextsRefused { .. }
+            | Self::TooSlow { .. }
+            | Self::Failed
+            | Self::BadAnswer(_) => None,
         }
     }
 
@@ -57,6 +71,8 @@ impl EmbedError {
             Self::Unavailable { .. } => "unavailable",
             Self::Misconfigured { .. } => "misconfigured",
             Self::TextsRefused { .. } => "texts_refused",
+            Self::TooSlow { .. } => "too_slow",
+            Self::Failed => "failed",
             Self::BadAnswer(_) => "bad_answer",
         }
     }
@@ -122,6 +138,14 @@ pub enum OpenError {
         rows: usize,
         /// Lines of the vocabulary.
         lines: usize,
+    },
+    /// The model in a folder cannot be used.
+    #[error("the model in {folder} cannot be used: {flaw}", folder = folder.display())]
+    Model {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong, and what to do.
+        flaw: ModelFlaw,
     },
     /// A setting of the remote endpoint that cannot work.
     #[error("the embedding endpoint's {setting} {problem}")]

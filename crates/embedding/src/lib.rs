@@ -1,4 +1,4 @@
-//! Text in, vectors out: the built-in static model, a static model from files, or any
+//! Text in, vectors out: the built-in static model, a static model from files, a transformer run here, or any
 //! OpenAI-compatible endpoint, behind one [`Embedding`].
 //!
 //! This crate knows no tenant, no store and no server, reads no environment and logs no text. Every vector
@@ -10,21 +10,26 @@ mod config;
 mod embedder;
 mod error;
 mod identity;
+mod local;
 mod near_words;
+mod query_cache;
 mod remote;
 mod static_model;
 mod table;
+mod transformer;
 mod unit;
 mod vocabulary;
 mod wordpiece;
 
-pub use config::{ApiKey, EmbeddingConfig, RemoteConfig};
+pub use config::{ApiKey, EmbeddingConfig, LocalConfig, RemoteConfig};
 pub use embedder::Embedding;
 pub use error::{AnswerFlaw, EmbedError, OpenError};
 pub use identity::ModelIdentity;
+pub use local::LocalModel;
 pub use near_words::{NearWord, near_words};
 pub use remote::{Health, RemoteModel, TEXTS_PER_CALL_MAX};
 pub use static_model::{PIECES_COUNTED_MAX, StaticModel};
 pub use table::{Table, TableError};
+pub use transformer::{ModelFlaw, TextKind, Transformer, WINDOWS_MAX};
 pub use vocabulary::{Vocabulary, VocabularyError};
-pub use wordpiece::{WORD_CHARS_MAX, WordPiece};
+pub use wordpiece::{Accents, Case, WORD_CHARS_MAX, WordPiece};

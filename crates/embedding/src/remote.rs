@@ -4,10 +4,9 @@ mod answer;
 mod circuit;
 mod endpoint;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use moka::sync::Cache;
 use stdx::backoff::Backoff;
 use stdx::clock::SharedClock;
 use tokio::sync::Semaphore;
@@ -19,6 +18,7 @@ use endpoint::{Endpoint, Failure, Remedy};
 use crate::config::RemoteConfig;
 use crate::error::{AnswerFlaw, EmbedError, OpenError};
 use crate::identity::ModelIdentity;
+use crate::query_cache::QueryCache;
 
 /// One call takes at most 96 texts: the smallest limit among the hosted endpoints, and small enough
 /// that an answer stays under its cap at 4,096 dimensions.
@@ -27,9 +27,6 @@ pub const TEXTS_PER_CALL_MAX: usize = 96;
 /// Requests under way at once: enough to hide the latency of a hosted endpoint, few enough not to be what
 /// overloads a local one.
 const CALLS_IN_FLIGHT_MAX: usize = 8;
-
-/// Queries come again (pages, retries, several agents with one task); 8 MiB hold 1,300 vectors of 1,536.
-const CACHE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 const BACKOFF_BASE: Duration = Duration::from_millis(200);
 const BACKOFF_CAP: Duration = Duration::from_secs(5);
@@ -46,11 +43,8 @@ pub struct RemoteModel {
     /// Set once; an answer with any other number of dimensions is refused from then on.
     dimensions: OnceLock<usize>,
     calls: Semaphore,
-    cache: Cache<Fingerprint, Arc<[f32]>>,
+    cache: QueryCache,
 }
-
-/// BLAKE3 of a text: the cache keeps no texts.
-type Fingerprint = [u8; 32];
 
 impl RemoteModel {
     /// Prepares to call the endpoint; calls nothing yet.
@@ -70,18 +64,12 @@ impl RemoteModel {
             return refuse("text_chars_max", "must be at least 1");
         }
         let dimensions = config.dimensions.map_or_else(OnceLock::new, OnceLock::from);
-        let cache = Cache::builder()
-            .max_capacity(CACHE_BYTES_MAX)
-            .weigher(|_: &Fingerprint, vector: &Arc<[f32]>| {
-                u32::try_from(vector.len() * 4 + 64).unwrap_or(u32::MAX)
-            })
-            .build();
         Ok(Self {
             endpoint: Endpoint::new(&config)?,
             circuit: Circuit::new(config.cool_down, clock),
             dimensions,
             calls: Semaphore::new(CALLS_IN_FLIGHT_MAX),
-            cache,
+            cache: QueryCache::new(),
             config,
         })
     }
@@ -112,17 +100,15 @@ impl RemoteModel {
     /// # Errors
     /// [`EmbedError`].
     pub async fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
-        let fingerprint: Fingerprint = *blake3::hash(text.as_bytes()).as_bytes();
-        if let Some(known) = self.cache.get(&fingerprint) {
-            metrics::counter!("engram_embedding_cache_hits_total").increment(1);
-            return Ok(known.to_vec());
+        if let Some(known) = self.cache.get(text) {
+            return Ok(known);
         }
         if is_blank(text) {
             return Ok(vec![0.0; self.learn_identity().await?.dimensions]);
         }
         let vectors = self.call(&[text], self.config.query_deadline).await?;
         let vector = vectors.into_iter().next().unwrap_or_default();
-        self.cache.insert(fingerprint, Arc::from(vector.as_slice()));
+        self.cache.remember(text, &vector);
         Ok(vector)
     }
 

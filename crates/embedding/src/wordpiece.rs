@@ -1,4 +1,4 @@
-//! BERT's uncased WordPiece tokenizer: text in, numbers of vocabulary lines out.
+//! BERT's WordPiece tokenizer, uncased unless asked otherwise: text in, numbers of vocabulary lines out.
 //!
 //! Agrees with the `tokenizers` library's `BertNormalizer` (clean text, split CJK, strip accents,
 //! lower-case), `BertPreTokenizer` and `WordPiece`, without `[CLS]` and `[SEP]`. Algorithm: Devlin et al.,
@@ -15,16 +15,41 @@ use crate::vocabulary::{Position, Vocabulary};
 /// for pieces is quadratic in the worst case.
 pub const WORD_CHARS_MAX: usize = 100;
 
+/// What happens to capital letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// They become small.
+    Lower,
+    /// They stay.
+    Kept,
+}
+
+/// What happens to accents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accents {
+    /// They go.
+    Stripped,
+    /// They stay.
+    Kept,
+}
+
 /// Cuts text into pieces of one vocabulary.
 #[derive(Debug)]
 pub struct WordPiece {
     vocabulary: Vocabulary,
+    case: Case,
+    accents: Accents,
 }
 
 impl WordPiece {
-    /// A tokenizer for the given pieces.
+    /// A tokenizer for the given pieces, which folds letters as uncased models do.
     pub fn new(vocabulary: Vocabulary) -> Self {
-        Self { vocabulary }
+        Self { vocabulary, case: Case::Lower, accents: Accents::Stripped }
+    }
+
+    /// The same, folding letters otherwise.
+    pub fn folding(self, case: Case, accents: Accents) -> Self {
+        Self { case, accents, ..self }
     }
 
     /// The pieces it knows.
@@ -44,8 +69,15 @@ impl WordPiece {
 
     /// Calls `visit` with the number of each piece, in order, until it breaks; text after that is not read.
     pub fn visit(&self, text: &str, visit: impl FnMut(u32) -> ControlFlow<()>) {
-        let mut words =
-            Words { vocabulary: &self.vocabulary, word: String::new(), chars: 0, found: Vec::new(), visit };
+        let mut words = Words {
+            vocabulary: &self.vocabulary,
+            case: self.case,
+            accents: self.accents,
+            word: String::new(),
+            chars: 0,
+            found: Vec::new(),
+            visit,
+        };
         // White space is a starter in every normal form, so the runs between it may be normalised one by one.
         for run in text.split([' ', '\n', '\t', '\r']) {
             if words.take_run(run).is_break() {
@@ -58,6 +90,8 @@ impl WordPiece {
 /// The word being read, and what happens to its pieces.
 struct Words<'v, F> {
     vocabulary: &'v Vocabulary,
+    case: Case,
+    accents: Accents,
     word: String,
     chars: usize,
     found: Vec<u32>,
@@ -68,16 +102,27 @@ impl<F: FnMut(u32) -> ControlFlow<()>> Words<'_, F> {
     fn take_run(&mut self, run: &str) -> ControlFlow<()> {
         if run.is_ascii() {
             for byte in run.bytes().filter(|b| !b.is_ascii_control()) {
-                self.take(char::from(byte.to_ascii_lowercase()))?;
+                self.take_folded(char::from(byte))?;
             }
         } else {
-            let spaced = run.chars().filter(|c| is_kept(*c)).flat_map(with_cjk_apart);
-            let plain = spaced.nfd().filter(|c| get_general_category(*c) != GeneralCategory::NonspacingMark);
-            for c in plain.flat_map(char::to_lowercase) {
-                self.take(c)?;
+            let mut spaced = run.chars().filter(|c| is_kept(*c)).flat_map(with_cjk_apart);
+            match self.accents {
+                Accents::Kept => spaced.try_for_each(|c| self.take_folded(c))?,
+                Accents::Stripped => spaced
+                    .nfd()
+                    .filter(|c| get_general_category(*c) != GeneralCategory::NonspacingMark)
+                    .try_for_each(|c| self.take_folded(c))?,
             }
         }
         self.end_word()
+    }
+
+    fn take_folded(&mut self, c: char) -> ControlFlow<()> {
+        match self.case {
+            Case::Kept => self.take(c),
+            Case::Lower if c.is_ascii() => self.take(c.to_ascii_lowercase()),
+            Case::Lower => c.to_lowercase().try_for_each(|c| self.take(c)),
+        }
     }
 
     /// Takes one character of clean text.
@@ -195,6 +240,18 @@ mod tests {
         check("Café, NAÏVE!", "cafe , naive !");
         check("don't $5+3", "don ' t $ 5 + 3");
         check("a\u{2014}b", "a \u{2014} b");
+    }
+
+    #[test]
+    fn capitals_and_accents_stay_where_the_model_wants_them() {
+        let pieces = |case, accents| {
+            let vocabulary = Vocabulary::new("[UNK]\nÉa\néa\nEa\nea\nA\na\n").unwrap();
+            WordPiece::new(vocabulary).folding(case, accents).pieces("Éa A")
+        };
+        assert_eq!(pieces(Case::Kept, Accents::Kept), [1, 5]);
+        assert_eq!(pieces(Case::Lower, Accents::Kept), [2, 6]);
+        assert_eq!(pieces(Case::Kept, Accents::Stripped), [3, 5]);
+        assert_eq!(pieces(Case::Lower, Accents::Stripped), [4, 6]);
     }
 
     #[test]

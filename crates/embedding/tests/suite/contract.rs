@@ -1,6 +1,6 @@
 //! What every provider promises, tried on each.
 
-use embedding::{Embedding, EmbeddingConfig, Health};
+use embedding::{Embedding, EmbeddingConfig, Health, LocalConfig};
 use stdx::clock::SystemClock;
 
 use crate::endpoint::{HonestAnswer, config, remote, server};
@@ -58,6 +58,14 @@ async fn a_model_from_files_keeps_the_contract() {
     let provider = Embedding::open(config, SystemClock::shared()).unwrap();
     check(&provider).await;
     assert_eq!(provider.identity().unwrap().revision, Embedding::built_in().identity().unwrap().revision);
+}
+
+#[tokio::test]
+async fn a_transformer_keeps_the_contract() {
+    let config = EmbeddingConfig::Local(LocalConfig::new("tiny", crate::transformer::tiny()));
+    let provider = Embedding::open(config, SystemClock::shared()).unwrap();
+    assert_eq!(provider.embed_now("a red car"), None, "it takes milliseconds");
+    check(&provider).await;
 }
 
 #[tokio::test]

@@ -5,3 +5,4 @@ mod endpoint;
 mod goldens;
 mod properties;
 mod remote_faults;
+mod transformer;

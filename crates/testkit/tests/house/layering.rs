@@ -47,6 +47,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("subtle", &["gateway"]),
     // `server` sends traces.
     ("reqwest", &["embedding", "engram", "gateway", "server"]),
+    ("safetensors", &["embedding"]),
     ("tokio-postgres", &["control"]),
     ("deadpool-postgres", &["control"]),
     ("refinery", &["control"]),
