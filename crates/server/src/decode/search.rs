@@ -40,17 +40,11 @@ pub fn search(asked: Value, form: Form) -> Result<SearchInput, Problems> {
             Form::Json => "query",
             Form::Query => "q",
         };
-        let text = fields.need(name, text);
-        if text.as_ref().is_some_and(|text| text.len() > QUERY_BYTES_MAX) {
-            fields.refuse(name, format!("must have at most {QUERY_BYTES_MAX} bytes"));
-        }
+        let text = query_text(&mut fields, name);
         let limit = fields.get("limit", integer(1, PAGE_LIMIT_MAX)).unwrap_or(SEARCH_LIMIT_DEFAULT);
         let filter = fields.get("filters", filter);
         let workspace = fields.get("workspace", workspace);
-        let min_score = fields.get("min_score", number);
-        if min_score.is_some_and(|score| !(0.0..=1.0).contains(&score)) {
-            fields.refuse("min_score", "must be between 0 and 1");
-        }
+        let min_score = min_score(&mut fields);
         let explain = match fields.get("explain", boolean) {
             Some(true) => Explain::Yes,
             Some(false) | None => Explain::No,
@@ -60,4 +54,22 @@ pub fn search(asked: Value, form: Form) -> Result<SearchInput, Problems> {
         Some(SearchInput { text: text?, limit, filter, workspace, min_score, explain })
     });
     whole(input, problems)
+}
+
+/// What is looked for.
+pub(super) fn query_text(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
+    let text = fields.need(name, text);
+    if text.as_ref().is_some_and(|text| text.len() > QUERY_BYTES_MAX) {
+        fields.refuse(name, format!("must have at most {QUERY_BYTES_MAX} bytes"));
+    }
+    text
+}
+
+/// The least score of a hit.
+pub(super) fn min_score(fields: &mut Fields<'_>) -> Option<f64> {
+    let least = fields.get("min_score", number);
+    if least.is_some_and(|score| !(0.0..=1.0).contains(&score)) {
+        fields.refuse("min_score", "must be between 0 and 1");
+    }
+    least
 }
