@@ -104,6 +104,9 @@ pub(crate) struct Search {
     /// A filter in JSON, as in '{"kind": "decision", "importance": {"gte": 0.5}}'
     #[arg(long, value_name = "JSON")]
     filters: Option<String>,
+    /// How much novelty counts beside the score, 0 to 1
+    #[arg(long, value_name = "SHARE")]
+    diversity: Option<f64>,
     /// Say where each score comes from
     #[arg(long)]
     explain: bool,
@@ -231,6 +234,9 @@ impl Search {
         let mut body = json!({"query": self.query, "limit": self.limit, "explain": self.explain});
         if let Some(workspace) = self.workspace {
             body["workspace"] = workspace.into();
+        }
+        if let Some(diversity) = self.diversity {
+            body["diversity"] = diversity.into();
         }
         if let Some(filters) = self.filters {
             body["filters"] = filters_of(&filters)?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::fields::{Fields, Form, Problems};
 use super::memories::{filter, whole, workspace};
-use super::search::{min_score, query_text};
+use super::search::{query_text, share};
 use super::values::{integer, word};
 
 /// Tokens of a context unless said: what an agent gives away without thinking about it.
@@ -69,7 +69,7 @@ pub fn recall_context(asked: Value) -> Result<ContextInput, Problems> {
         let order = fields.get("order", word(&["relevance", "time"], ContextOrder::parse));
         let filter = fields.get("filters", filter);
         let workspace = fields.get("workspace", workspace);
-        let min_score = min_score(&mut fields);
+        let min_score = share(&mut fields, "min_score");
         fields.finish();
         let in_bounds = |number: i64| usize::try_from(number).unwrap_or(1);
         Some(ContextInput {

@@ -25,6 +25,8 @@ pub struct SearchInput {
     pub workspace: Option<String>,
     /// Only hits with at least this score.
     pub min_score: Option<f64>,
+    /// How much novelty counts beside the score, 0 to 1.
+    pub diversity: f64,
     /// Whether scores are explained.
     pub explain: Explain,
 }
@@ -44,14 +46,15 @@ pub fn search(asked: Value, form: Form) -> Result<SearchInput, Problems> {
         let limit = fields.get("limit", integer(1, PAGE_LIMIT_MAX)).unwrap_or(SEARCH_LIMIT_DEFAULT);
         let filter = fields.get("filters", filter);
         let workspace = fields.get("workspace", workspace);
-        let min_score = min_score(&mut fields);
+        let min_score = share(&mut fields, "min_score");
+        let diversity = share(&mut fields, "diversity").unwrap_or(0.0);
         let explain = match fields.get("explain", boolean) {
             Some(true) => Explain::Yes,
             Some(false) | None => Explain::No,
         };
         fields.finish();
         let limit = usize::try_from(limit).unwrap_or(1);
-        Some(SearchInput { text: text?, limit, filter, workspace, min_score, explain })
+        Some(SearchInput { text: text?, limit, filter, workspace, min_score, diversity, explain })
     });
     whole(input, problems)
 }
@@ -65,11 +68,11 @@ pub(super) fn query_text(fields: &mut Fields<'_>, name: &'static str) -> Option<
     text
 }
 
-/// The least score of a hit.
-pub(super) fn min_score(fields: &mut Fields<'_>) -> Option<f64> {
-    let least = fields.get("min_score", number);
-    if least.is_some_and(|score| !(0.0..=1.0).contains(&score)) {
-        fields.refuse("min_score", "must be between 0 and 1");
+/// A number from 0 to 1.
+pub(super) fn share(fields: &mut Fields<'_>, name: &'static str) -> Option<f64> {
+    let share = fields.get(name, number);
+    if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+        fields.refuse(name, "must be between 0 and 1");
     }
-    least
+    share
 }

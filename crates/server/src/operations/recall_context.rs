@@ -48,8 +48,15 @@ pub async fn recall_context(
     if !text.trim().is_empty() {
         let looked_at =
             (budget_tokens / TOKENS_PER_MEMORY_MIN).clamp(LOOKED_AT_MIN, crate::decode::CONTEXT_LIMIT_MAX);
-        let search =
-            SearchInput { text, limit: looked_at, filter, workspace, min_score, explain: Explain::No };
+        let search = SearchInput {
+            text,
+            limit: looked_at,
+            filter,
+            workspace,
+            min_score,
+            diversity: 0.0,
+            explain: Explain::No,
+        };
         let query = search_query(app, search).await;
         let lease = app.fleet.store(pass.tenant()).await?;
         let (packed, found) = lease

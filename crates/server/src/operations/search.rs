@@ -47,6 +47,7 @@ pub(super) async fn search_query(app: &App, input: SearchInput) -> SearchQuery {
         filter: input.filter,
         limit: input.limit,
         min_score: input.min_score,
+        diversity: input.diversity,
         explain: input.explain,
         ranking: Ranking::Hybrid,
         deadline: Some(SEARCH_DEADLINE),
