@@ -80,6 +80,9 @@ pub struct SearchQuery {
     pub limit: usize,
     /// Only hits with at least this score.
     pub min_score: Option<f64>,
+    /// How much a hit's novelty counts beside its score, 0 (not at all) to 1 (alone): hits that repeat a better one
+    /// give way to others.
+    pub diversity: f64,
     /// Whether scores are explained.
     pub explain: Explain,
     /// Which signals rank.
@@ -167,6 +170,8 @@ pub struct Explanation {
     pub signals: Vec<Signal>,
     /// Words of the query (stemmed) that the memory itself holds.
     pub matched_terms: Vec<String>,
+    /// Its likeness (cosine) to the nearest hit before it, where diversity was asked for.
+    pub repeats: Option<f64>,
 }
 
 /// One signal's part in a score.

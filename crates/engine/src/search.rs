@@ -1,6 +1,7 @@
-//! Hybrid search on one screen: analyse the query, gather by words and by meaning, fuse, rank, fill.
+//! Hybrid search on one screen: analyse the query, gather by words and by meaning, fuse, rank, fill, vary.
 
 mod candidates;
+mod diversity;
 mod explain;
 mod facts;
 mod feedback;
@@ -42,6 +43,8 @@ pub(crate) fn search(
     if plan.is_empty() || query.limit == 0 {
         return Ok(SearchAnswer::default());
     }
+    let asked = query;
+    let query: &SearchQuery = &diversity::chosen_from(asked);
     let snapshot = connection.unchecked_transaction()?;
     scratch.fit(index.slots());
     let gathering = stage!("gather").entered();
@@ -68,6 +71,7 @@ pub(crate) fn search(
         let ranked = rank::rank(view, scratch, query.limit);
         filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
     }
+    let hits = diversity::diversify(index, asked, hits);
     scratch.clear();
     let stages = StageTimes { gather, rank, fill: watch.lap() };
     let corrections = gathered.corrections;

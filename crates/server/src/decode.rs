@@ -2,6 +2,7 @@
 //! nothing a caller sent is dropped in silence.
 
 mod administration;
+mod context;
 mod fields;
 mod memories;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub use administration::{
     reconcile_usage, report_usage, rotate_api_key, salvage_memories, set_plan, show_audit_log, show_usage,
     slug, tenants_cursor, update_member, update_tenant, usage_cursor,
 };
+pub use context::{CONTEXT_LIMIT_MAX, ContextInput, ContextOrder, recall_context};
 pub use fields::{Fields, Form, Problems};
 pub use memories::{
     BatchRow, DeleteInput, Deletion, LIST_LIMIT_DEFAULT, PAGE_LIMIT_MAX, RevertInput, UpdateInput,

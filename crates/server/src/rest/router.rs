@@ -79,6 +79,7 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(memories::revert_memory))
         // search
         .routes(routes!(search::search, search::search_by_url))
+        .routes(routes!(search::recall_context))
         // all of it
         .routes(routes!(transfer::export_memories))
         .routes(routes!(transfer::import_memories))
