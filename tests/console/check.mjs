@@ -183,7 +183,8 @@ async function walks() {
 }
 
 async function operators() {
-  const page = await signedIn("operator");
+  // Browsers name the answer to a form that is not filled in well an error of their own.
+  const page = await signedIn("operator", LOOKS.light, ["status of 400"]);
   await check("an operator sees what was promised, and traffic as it is", async () => {
     for (let at = 0; at < 100; at += 1) await api("POST", "/v1/search", { query: "fact" });
     await page.goto(`${url}/console/service?last=15m`);
@@ -213,6 +214,36 @@ async function operators() {
     await page.waitForURL(/done=changed/);
     await page.goto(`${url}/console/service/audit-log`);
     assert.match(await text(page, "main"), /create tenant/);
+  });
+  await check("a tenant is backed up, and restored once its name is typed, with progress that needs nobody", async () => {
+    const stored = async () => (await api("GET", "/v1/stats")).body.memories;
+    await page.goto(`${url}/console/service/backups/default`);
+    await page.click("text=Back up now");
+    await page.waitForSelector("[data-over] .notice.good");
+    const before = await stored();
+    await api("POST", "/v1/memories", { content: "Stored after the backup." });
+    await page.click("text=Its backups");
+    await page.click("text=Restore…");
+    assert.match(await text(page, ".steps"), /refuse writes to default/);
+    await page.fill("#confirm", "defaul");
+    await page.click("text=Replace what is there");
+    assert.match(await text(page, ".notice.bad"), /type default/);
+    await page.fill("#confirm", "default");
+    await page.click("text=Replace what is there");
+    await page.waitForSelector("[data-over] .notice.good");
+    assert.equal(await stored(), before);
+  });
+  await check("without a script the progress of a run is shown all the same", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const plain = await context.newPage();
+    await plain.goto(`${url}/console/sign-in`);
+    await plain.click("button[value=operator]");
+    await plain.goto(`${url}/console/service/restore-tests`);
+    await plain.click("text=A sample of all tenants");
+    await plain.waitForSelector("[data-over] .notice.good");
+    await plain.click("text=All restore tests");
+    assert.match(await plain.textContent("main"), /passed/);
+    await context.close();
   });
   await page.context().close();
 }
@@ -352,6 +383,10 @@ const PAGES = {
     health: "/console/service?last=15m",
     tenants: "/console/service/tenants",
     tenant: "/console/service/tenants/default",
+    backups: "/console/service/backups",
+    "backups of a tenant": "/console/service/backups/default",
+    restore: "/console/service/backups/default/restore?latest_verified=true",
+    "restore tests": "/console/service/restore-tests",
     "audit log of all": "/console/service/audit-log",
   },
 };

@@ -71,11 +71,11 @@ pub(crate) fn search(
         let ranked = rank::rank(view, scratch, query.limit);
         filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
     }
-    let hits = diversity::diversify(index, asked, hits);
+    let hits = diversity::diversify(index, asked, filled.hits);
     scratch.clear();
     let stages = StageTimes { gather, rank, fill: watch.lap() };
     let corrections = gathered.corrections;
-    Ok(SearchAnswer { hits: filled.hits, corrections, completeness, stages })
+    Ok(SearchAnswer { hits, corrections, completeness, stages })
 }
 
 /// Time between two looks.

@@ -66,6 +66,21 @@ pub(super) async fn newest(reader: &impl GenericClient) -> Answer<Vec<Backup>> {
     reader.query(&some, &[]).await?.iter().map(backup).collect()
 }
 
+pub(super) async fn newest_of(reader: &impl GenericClient, tenants: &[TenantId]) -> Answer<Vec<Backup>> {
+    let named: Vec<_> = tenants.iter().map(TenantId::as_str).collect();
+    let some = reader
+        .prepare_cached(
+            "SELECT * FROM backups b
+             WHERE tenant_id = ANY($1)
+               AND (created_at = (SELECT max(created_at) FROM backups WHERE tenant_id = b.tenant_id)
+                 OR created_at = (SELECT max(created_at) FROM backups
+                                  WHERE tenant_id = b.tenant_id AND verified_at IS NOT NULL))
+             ORDER BY tenant_id, created_at DESC, id DESC",
+        )
+        .await?;
+    reader.query(&some, &[&named]).await?.iter().map(backup).collect()
+}
+
 pub(super) async fn forget(deed: &WriteTransaction<'_>, backup: &Backup, by: &Actor) -> Answer<()> {
     let delete = deed.tx().prepare_cached("DELETE FROM backups WHERE id = $1").await?;
     if deed.tx().execute(&delete, &[&backup.id]).await? == 0 {

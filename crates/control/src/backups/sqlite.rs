@@ -57,6 +57,20 @@ pub(super) fn newest(reader: &Connection) -> Result<Vec<Backup>, ControlError> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+pub(super) fn newest_of(reader: &Connection, tenants: &[TenantId]) -> Result<Vec<Backup>, ControlError> {
+    let named: Vec<_> = tenants.iter().map(TenantId::as_str).collect();
+    let mut some = reader.prepare_cached(
+        "SELECT * FROM backups b
+         WHERE tenant_id IN (SELECT value FROM json_each(?1))
+           AND (created_at = (SELECT max(created_at) FROM backups WHERE tenant_id = b.tenant_id)
+             OR created_at = (SELECT max(created_at) FROM backups
+                              WHERE tenant_id = b.tenant_id AND verified_at IS NOT NULL))
+         ORDER BY tenant_id, created_at DESC, id DESC",
+    )?;
+    let rows = some.query_map([serde_json::Value::from(named).to_string()], backup)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 pub(super) fn forget(deed: &WriteTransaction<'_>, backup: &Backup, by: &Actor) -> Result<(), ControlError> {
     let removed = deed.tx().prepare_cached("DELETE FROM backups WHERE id = ?1")?.execute([&backup.id])?;
     if removed == 0 {

@@ -39,6 +39,8 @@ pub(super) enum Tab {
     AuditLog,
     Service,
     Tenants,
+    Backups,
+    RestoreTests,
     ServiceAuditLog,
     /// Not in the menu.
     Elsewhere,
@@ -78,6 +80,8 @@ const GROUPS: &[Group] = &[
         tabs: &[
             (Tab::Service, "Health", "/console/service"),
             (Tab::Tenants, "Tenants", "/console/service/tenants"),
+            (Tab::Backups, "Backups", "/console/service/backups"),
+            (Tab::RestoreTests, "Restore tests", "/console/service/restore-tests"),
             (Tab::ServiceAuditLog, "Audit log", "/console/service/audit-log"),
         ],
     },
@@ -92,19 +96,29 @@ impl Menu {
 
 /// A page for somebody who is signed in.
 pub(super) fn page(asked: &Asked, tab: Tab, title: &str, main: &Markup) -> Response {
-    let session = &asked.session;
-    framed(
-        &asked.guest,
-        StatusCode::OK,
-        title,
-        &html! {
-            a .skip href="#main" { "Skip to content" }
-            div .shell {
-                (menu(asked, session, tab))
-                main #main tabindex="-1" { (main) }
-            }
-        },
-    )
+    framed(&asked.guest, StatusCode::OK, title, &html! {}, &shell(asked, tab, main))
+}
+
+/// A page that shows how far something is: browsers that run no script ask for it again until it is over.
+pub(super) fn page_that_goes_on(
+    asked: &Asked,
+    tab: Tab,
+    title: &str,
+    is_over: bool,
+    main: &Markup,
+) -> Response {
+    let head = html! { @if !is_over { noscript { meta http-equiv="refresh" content="2"; } } };
+    framed(&asked.guest, StatusCode::OK, title, &head, &shell(asked, tab, main))
+}
+
+fn shell(asked: &Asked, tab: Tab, main: &Markup) -> Markup {
+    html! {
+        a .skip href="#main" { "Skip to content" }
+        div .shell {
+            (menu(asked, &asked.session, tab))
+            main #main tabindex="-1" { (main) }
+        }
+    }
 }
 
 /// What went wrong, within the frame; a session whose credential opens no more is over.
@@ -136,6 +150,7 @@ pub(super) fn error_page(guest: &Guest, failure: &Failure) -> Response {
         guest,
         status(failure),
         heading(failure),
+        &html! {},
         &html! {
             main #main .alone { div .card {
                 h1 { (heading(failure)) }
@@ -148,7 +163,7 @@ pub(super) fn error_page(guest: &Guest, failure: &Failure) -> Response {
 
 /// A page without a menu.
 pub(super) fn bare(guest: &Guest, title: &str, main: &Markup) -> Response {
-    framed(guest, StatusCode::OK, title, &html! { main #main .alone { (main) } })
+    framed(guest, StatusCode::OK, title, &html! {}, &html! { main #main .alone { (main) } })
 }
 
 /// Puts the headers of every console page on an answer; files that never change keep their own caching.
@@ -162,7 +177,7 @@ pub(super) async fn guard(mut response: Response) -> Response {
     response
 }
 
-fn framed(guest: &Guest, status: StatusCode, title: &str, body: &Markup) -> Response {
+fn framed(guest: &Guest, status: StatusCode, title: &str, head: &Markup, body: &Markup) -> Response {
     let html = html! {
         (DOCTYPE)
         html lang="en" data-theme=[guest.theme()] {
@@ -174,6 +189,7 @@ fn framed(guest: &Guest, status: StatusCode, title: &str, body: &Markup) -> Resp
                 link rel="icon" href=(ICON.path);
                 link rel="stylesheet" href=(STYLE.path);
                 script src=(SCRIPT.path) defer {}
+                (head)
             }
             body { (body) }
         }

@@ -30,7 +30,8 @@ pub use audit_log::show_audit_log;
 pub use authority::{Caller, Person};
 pub use backups::{
     create_all_backups, create_backup, create_restore, create_restore_test, list_backups, list_replaced,
-    list_restore_tests, list_restores, plan_restore, rotate_operator_key, show_run, show_tenant_run,
+    list_restore_tests, list_restores, list_runs, newest_backups, plan_restore, rotate_operator_key,
+    show_run, show_tenant_run,
 };
 pub use checks::{repair, run_checks};
 pub use deletions::{delete_tenant, show_deletion};
