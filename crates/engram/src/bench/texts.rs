@@ -61,6 +61,11 @@ impl Texts {
         Self { seed, weights: weights.collect(), words }
     }
 
+    /// What they are made from.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The body of the memory of this number, as `POST /v1/memories` takes it.
     pub(super) fn memory(&self, number: u64) -> Value {
         let mut dice = Dice::new(self.seed, number);
