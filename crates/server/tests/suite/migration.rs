@@ -158,6 +158,7 @@ async fn a_store_that_cannot_be_migrated_is_kept_and_refused_alone() {
 /// Run it alone: `cargo nextest run -p server --run-ignored only --no-capture migration::figures`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "prints figures"]
+#[allow(clippy::print_stdout, reason = "a measurement is read by people")]
 async fn figures() {
     const TENANTS: usize = 500;
     let house = House::new().await;

@@ -240,9 +240,12 @@ impl Latency {
     }
 }
 
+/// Reads one number of something measured.
+pub(super) type Measure<T> = fn(&T) -> f64;
+
 impl Score {
     /// The measures that runs are compared by.
-    pub(super) const MEASURES: [(&'static str, fn(&Self) -> f64); 4] = [
+    pub(super) const MEASURES: [(&'static str, Measure<Self>); 4] = [
         ("recall@1", |score| score.recall_1),
         ("recall@5", |score| score.recall_5),
         ("recall@10", |score| score.recall_10),
@@ -284,7 +287,7 @@ fn splits(corpus: &Corpus, all: &[&Outcome], seed: u64) -> Vec<Split> {
 fn intervals(
     outcomes: &[&Outcome],
     seed: u64,
-    value: fn(&Outcome, fn(&Measures) -> f64) -> f64,
+    value: fn(&Outcome, Measure<Measures>) -> f64,
 ) -> Recalls<Interval> {
     let interval = |of: fn(&Measures) -> f64| {
         let values: Vec<f64> = outcomes.iter().map(|one| value(one, of)).collect();
