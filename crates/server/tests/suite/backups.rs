@@ -58,6 +58,10 @@ async fn job(house: &House, name: &str) {
     job.run_now(&house.app).await.unwrap();
 }
 
+async fn measured(house: &House) -> String {
+    house.get("/metrics").await.text
+}
+
 /// Files of the vault whose name has this part.
 fn vault_files(house: &House, part: &str) -> Vec<std::path::PathBuf> {
     fn walk(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
@@ -297,9 +301,13 @@ async fn a_damaged_file_is_quarantined_and_restored_from_the_last_proven_backup(
     let house = House { router: app.router(), app, clock, key: key_of_default, folder };
 
     house.get("/v1/memories").await.expect_error(503, "tenant_unavailable");
+    job(&house, "measure_backups").await;
+    assert!(measured(&house).await.contains("engram_tenants_quarantined 1\n"));
     house.ask_as(&key, Method::GET, "/v1/memories", Value::Null).await.expect(200);
     let result = restore(&house, json!({ "latest_verified": true })).await;
     assert!(result["replaced"].as_str().unwrap().starts_with("engram.db.corrupt-"), "{result}");
+    job(&house, "measure_backups").await;
+    assert!(measured(&house).await.contains("engram_tenants_quarantined 0\n"));
     assert_eq!(contents(&house).await, ["precious"]);
     let next = house.remember("goes on").await;
     assert!(next > last, "{next} was not handed out before, {last} was");
@@ -351,6 +359,10 @@ async fn the_schedule_backs_up_what_changed_and_keeps_what_the_rules_say() {
         house.remember(&format!("day {day}")).await;
         house.clock.advance_ms(25 * HOUR_MS);
     }
+    job(&house, "measure_backups").await;
+    let ages = house.app.backups.ages();
+    assert_eq!((ages.newest.as_hours(), ages.tenants, ages.proven), (25, 1, 0));
+    assert!(measured(&house).await.contains("engram_backup_newest_age_seconds 90000\n"));
     let list = async |slug: &str| {
         let path = format!("/tenants/{slug}/backups");
         house.ask_locally(Method::GET, &path, Value::Null).await.expect(200)["items"]
