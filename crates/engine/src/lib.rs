@@ -38,7 +38,8 @@ pub use memory::{
 };
 pub use query::{
     Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking,
-    SearchAnswer, SearchQuery, Signal, StageTimes, Stats, WorkspaceSummary, telling_words,
+    SearchAnswer, SearchQuery, SessionPage, SessionQuery, SessionSummary, Signal, StageTimes, Stats,
+    WorkspaceSummary, telling_words,
 };
 pub use salvage::{Salvaged, Wreck, salvage};
 pub use schema::{SCHEMA_VERSION, needs_migration, sqlite_version};

@@ -198,6 +198,39 @@ pub struct WorkspaceSummary {
     pub created_at: jiff::Timestamp,
 }
 
+/// Which page of sessions to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionQuery {
+    /// Only sessions whose newest memory is older than this one.
+    pub before: Option<MemoryId>,
+    /// Most of the page.
+    pub limit: usize,
+}
+
+/// One session: memories that were stored with the same `session_id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSummary {
+    /// Its name, as whoever stores memories gives it.
+    pub session_id: String,
+    /// The workspace of its newest memory.
+    pub workspace: String,
+    /// Memories in it; those that have expired count until they are removed.
+    pub memories: u64,
+    /// When the first of them was stored.
+    pub first_at: jiff::Timestamp,
+    /// When the newest of them was stored.
+    pub last_at: jiff::Timestamp,
+}
+
+/// A page of sessions, the one with the newest memory first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPage {
+    /// The sessions.
+    pub items: Vec<SessionSummary>,
+    /// What the next page is before; `None` on the last one.
+    pub next: Option<MemoryId>,
+}
+
 /// What a store holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {

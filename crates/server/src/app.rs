@@ -30,6 +30,7 @@ use crate::console::Console;
 use crate::jobs::{Deletions, JobTasks, ReconciledUsage};
 use crate::telemetry::{History, RouteTimes, Telemetry, flush_traces};
 use crate::vectors::Vectors;
+use crate::watch::Findings;
 
 /// The longest a shutdown waits for the usage spool to reach the ledger and for traces to reach their collector; the
 /// rest of the spool is sent at the next start.
@@ -63,6 +64,8 @@ pub struct App {
     pub route_times: RouteTimes,
     /// What was served in the last hours.
     pub history: History,
+    /// What the checks of the playbook found lately.
+    pub findings: Findings,
     /// Who is signed in at the console.
     pub console: Console,
     /// Whether the service wants traffic, and how much there is.

@@ -21,6 +21,7 @@ use crate::console::Console;
 use crate::jobs::{Deletions, ReconciledUsage};
 use crate::telemetry::{History, RouteTimes, Telemetry};
 use crate::vectors::Vectors;
+use crate::watch::Findings;
 
 /// Why the service does not start; each is one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +136,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         telemetry,
         route_times: RouteTimes::default(),
         history: History::default(),
+        findings: Findings::default(),
         console,
         lifecycle,
         deletions: Deletions::default(),

@@ -31,6 +31,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub(super) enum Tab {
     Overview,
     Memories,
+    Sessions,
     Search,
     Quickstart,
     Keys,
@@ -38,6 +39,7 @@ pub(super) enum Tab {
     Usage,
     AuditLog,
     Service,
+    Alerts,
     Tenants,
     Backups,
     RestoreTests,
@@ -60,6 +62,7 @@ const GROUPS: &[Group] = &[
         tabs: &[
             (Tab::Overview, "Overview", "/console"),
             (Tab::Memories, "Memories", "/console/memories"),
+            (Tab::Sessions, "Sessions", "/console/sessions"),
             (Tab::Search, "Search", "/console/search"),
             (Tab::Quickstart, "Quickstart", "/console/quickstart"),
         ],
@@ -79,6 +82,7 @@ const GROUPS: &[Group] = &[
         is_for: |session| session.menu.service,
         tabs: &[
             (Tab::Service, "Health", "/console/service"),
+            (Tab::Alerts, "Alerts", "/console/service/alerts"),
             (Tab::Tenants, "Tenants", "/console/service/tenants"),
             (Tab::Backups, "Backups", "/console/service/backups"),
             (Tab::RestoreTests, "Restore tests", "/console/service/restore-tests"),
@@ -224,7 +228,7 @@ fn menu(asked: &Asked, session: &Session, here: Tab) -> Markup {
                         div .group {
                             h2 { (group.heading) }
                             ul { @for (tab, label, path) in group.tabs {
-                                li { a href=(path) aria-current=[(*tab == here).then_some("page")] { (label) } }
+                                li { a href=(path) aria-current=[(*tab == here).then_some("page")] { (label) (failing(asked, *tab)) } }
                             } }
                         }
                     }
@@ -243,6 +247,12 @@ fn menu(asked: &Asked, session: &Session, here: Tab) -> Markup {
             }
         }
     }
+}
+
+/// How many checks fail, beside the page that says which.
+fn failing(asked: &Asked, tab: Tab) -> Markup {
+    let failing = if tab == Tab::Alerts { asked.app().findings.failing() } else { 0 };
+    html! { @if failing > 0 { " " span .badge .bad { (failing) span .visually-hidden { " failing" } } } }
 }
 
 fn theme_switch(asked: &Asked) -> Markup {

@@ -1,5 +1,6 @@
 //! The pages, one file each: what a page asks for, and how it shows the answer.
 
+pub(super) mod alerts;
 pub(super) mod audit_log;
 pub(super) mod backups;
 pub(super) mod choose;
@@ -13,7 +14,9 @@ pub(super) mod quickstart;
 pub(super) mod restore;
 pub(super) mod restore_tests;
 pub(super) mod run;
+pub(super) mod runbook;
 pub(super) mod search;
 pub(super) mod service;
+pub(super) mod sessions;
 pub(super) mod tenants;
 pub(super) mod usage;

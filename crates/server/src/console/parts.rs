@@ -123,7 +123,7 @@ pub(super) fn status(word: &str) -> Markup {
     let tone = match word {
         "active" | "open" | "agrees" | "finished" | "done" | "passed" | "ok" => "good",
         "suspended" | "expired" | "rotated" | "warn" => "warn",
-        "deleted" | "revoked" | "drift" | "failed" | "fail" => "bad",
+        "deleted" | "revoked" | "drift" | "burns" | "failed" | "fail" => "bad",
         _ => "",
     };
     html! { span .badge .(tone) { (word) } }

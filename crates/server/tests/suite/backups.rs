@@ -53,9 +53,13 @@ pub(crate) async fn contents(house: &House) -> Vec<String> {
     page["items"].as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn job(house: &House, name: &str) {
+pub(crate) async fn job(house: &House, name: &str) {
     let job = JOBS.iter().find(|job| job.name == name).unwrap();
     job.run_now(&house.app).await.unwrap();
+}
+
+pub(crate) async fn measured(house: &House) -> String {
+    house.get("/metrics").await.text
 }
 
 /// Files of the vault whose name has this part.
@@ -347,6 +351,10 @@ async fn the_schedule_backs_up_what_changed_and_keeps_what_the_rules_say() {
         house.remember(&format!("day {day}")).await;
         house.clock.advance_ms(25 * HOUR_MS);
     }
+    job(&house, "measure_backups").await;
+    let ages = house.app.backups.ages();
+    assert_eq!((ages.newest.as_hours(), ages.tenants, ages.proven), (25, 1, 0));
+    assert!(measured(&house).await.contains("engram_backup_newest_age_seconds 90000\n"));
     let list = async |slug: &str| {
         let path = format!("/tenants/{slug}/backups");
         house.ask_locally(Method::GET, &path, Value::Null).await.expect(200)["items"]

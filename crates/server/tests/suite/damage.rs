@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::backups::{back_up, contents, done, failed, restore, vault_files};
+use crate::backups::{back_up, contents, done, failed, job, measured, restore, vault_files};
 use crate::house::House;
 
 #[tokio::test]
@@ -69,6 +69,8 @@ async fn a_damaged_file_is_quarantined_and_restored_from_the_last_proven_backup(
     let house = House { router: app.router(), app, clock, key: key_of_default, folder };
 
     house.get("/v1/memories").await.expect_error(503, "tenant_unavailable");
+    job(&house, "measure_backups").await;
+    assert!(measured(&house).await.contains("engram_tenants_quarantined 1\n"));
     house.ask_as(&key, Method::GET, "/v1/memories", Value::Null).await.expect(200);
     // Nothing of this file can be read; it is told, and not taken for an empty export.
     house
@@ -77,6 +79,8 @@ async fn a_damaged_file_is_quarantined_and_restored_from_the_last_proven_backup(
         .expect_error(400, "invalid_request");
     let result = restore(&house, json!({ "latest_verified": true })).await;
     assert!(result["replaced"].as_str().unwrap().starts_with("engram.db.corrupt-"), "{result}");
+    job(&house, "measure_backups").await;
+    assert!(measured(&house).await.contains("engram_tenants_quarantined 0\n"));
     assert_eq!(contents(&house).await, ["precious"]);
     let next = house.remember("goes on").await;
     assert!(next > last, "{next} was not handed out before, {last} was");

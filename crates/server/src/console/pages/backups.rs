@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use gateway::Pass;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 use serde_json::Value;
 use tenancy::{Operation, Slug, TenantId};
@@ -21,10 +21,6 @@ use crate::operations::{self, Caller, Failure};
 pub(super) const PATH: &str = "/console/service/backups";
 /// Runs of this process that the page names.
 const RUNS_SHOWN: usize = 8;
-/// Largest age of the newest backup of a tenant that changed since (the alert `backup_stale`).
-const AGE: &str = "engram_backup_newest_age_seconds";
-/// The same of the newest proven one (the alert `backup_not_verified`).
-const VERIFIED_AGE: &str = "engram_backup_newest_verified_age_seconds";
 
 /// `GET /console/service/backups`.
 pub(in crate::console) async fn show(asked: Asked) -> Response {
@@ -145,14 +141,13 @@ fn row(tenant: &api::Tenant, newest: &[api::Backup], now: Timestamp) -> Markup {
 /// What the alerts are made of.
 fn tiles(asked: &Asked) -> Markup {
     let app = asked.app();
-    let value = |name| app.telemetry.value(name).unwrap_or_default();
-    let coverage = value("engram_restore_test_coverage_ratio");
+    let ages = app.backups.ages();
     let hours = app.config.backup.every_hours;
     html! {
         div .tiles {
-            (tile("Longest without a backup", &age(value(AGE)), "of tenants that changed"))
-            (tile("Oldest proof", &age(value(VERIFIED_AGE)), "of tenants that changed"))
-            (tile("Proven by a restore", &words::percent(coverage), "of tenants with a backup"))
+            (tile("Longest without a backup", &age(ages.newest), "of tenants that changed"))
+            (tile("Oldest proof", &age(ages.newest_verified), "of tenants that changed"))
+            (tile("Proven by a restore", &words::percent(ages.coverage()), "of tenants with a backup"))
             (tile("Made by itself", &if hours == 0 { "never".to_owned() } else { format!("every {hours} h") }, "backup.every_hours"))
         }
     }
@@ -162,8 +157,8 @@ fn tile(label: &str, value: &str, beside: &str) -> Markup {
     html! { div .tile { span .label { (label) } strong { (value) } span .hint { (beside) } } }
 }
 
-fn age(seconds: f64) -> String {
-    match seconds / 3_600.0 {
+fn age(age: SignedDuration) -> String {
+    match age.as_secs_f64() / 3_600.0 {
         hours if hours <= 0.0 => "nobody waits".to_owned(),
         hours if hours < 1.0 => format!("{:.0} min", hours * 60.0),
         hours if hours < 48.0 => format!("{hours:.0} h"),

@@ -57,7 +57,7 @@ fn shown(asked: &Asked, tests: &api::RestoreTestList, refused: Option<&Failure>)
     let app = asked.app();
     let now = app.clock.now();
     let passed = tests.items.iter().filter(|test| test.status == "passed").count();
-    let coverage = app.telemetry.value("engram_restore_test_coverage_ratio").unwrap_or_default();
+    let coverage = app.backups.ages().coverage();
     let newest =
         tests.items.first().map_or_else(|| "never".to_owned(), |test| words::distance(test.finished_at, now));
     html! {

@@ -1,19 +1,12 @@
 //! Backups, restores and rehearsals in the console: done by an operator's clicks, planned before they are done, refused to
 //! everybody else.
 
-use super::{Browser, House, NASTY, SIGN_IN, encoded};
+use super::{Browser, House, NASTY, SIGN_IN, encoded, operator};
 use serde_json::Value;
 use std::time::Duration;
 
 const ALL: &str = "/console/service/backups";
 const TESTS: &str = "/console/service/restore-tests";
-
-async fn operator(house: &House) -> Browser<'_> {
-    let mut browser = Browser::new(house);
-    browser.get(SIGN_IN).await.page(200);
-    browser.post("/console/sign-in/dev", &[("as", "operator")]).await.page(303);
-    browser
-}
 
 /// Sends a form that begins a run, and follows its page until the run has ended; returns the page.
 async fn followed(browser: &mut Browser<'_>, path: &str, fields: &[(&str, &str)]) -> String {
