@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::error::OpenError;
+use crate::hub::HubModel;
+
 /// Where vectors come from.
 #[derive(Debug, Clone, Default)]
 pub enum EmbeddingConfig {
@@ -25,6 +28,22 @@ pub enum EmbeddingConfig {
     Remote(RemoteConfig),
 }
 
+impl EmbeddingConfig {
+    /// Brings what is not on this machine yet; [`Embedding::open`](crate::Embedding::open) is for after that.
+    ///
+    /// # Errors
+    /// [`OpenError::Hub`].
+    pub async fn fetch(&self) -> Result<(), OpenError> {
+        match self {
+            Self::Local(LocalConfig { hub: Some(hub), .. }) => Ok(hub.fetch().await?),
+            Self::Local(LocalConfig { hub: None, .. })
+            | Self::BuiltIn
+            | Self::StaticFiles { .. }
+            | Self::Remote(_) => Ok(()),
+        }
+    }
+}
+
 /// How to run a BERT-family sentence encoder.
 #[derive(Debug, Clone)]
 pub struct LocalConfig {
@@ -32,6 +51,8 @@ pub struct LocalConfig {
     pub name: String,
     /// Where sentence-transformers put it.
     pub folder: PathBuf,
+    /// Where it comes from if the folder is not there yet.
+    pub hub: Option<HubModel>,
     /// The dimensions its vectors must have; any when `None`.
     pub dimensions: Option<usize>,
     /// Threads that run it at once; at least one.
@@ -43,12 +64,18 @@ pub struct LocalConfig {
 }
 
 impl LocalConfig {
+    /// The usual settings for a model on a hub.
+    pub fn from_hub(hub: HubModel) -> Self {
+        Self { hub: Some(hub.clone()), ..Self::new(hub.name.clone(), hub.folder()) }
+    }
+
     /// The usual settings for the model `name` in `folder`.
     pub fn new(name: impl Into<String>, folder: impl Into<PathBuf>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             name: name.into(),
             folder: folder.into(),
+            hub: None,
             dimensions: None,
             // The other half is for everything else; more than four only evict each other's weights.
             threads: (cores / 2).clamp(1, 4),

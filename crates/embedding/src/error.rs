@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::hub::HubError;
 use crate::table::TableError;
 use crate::transformer::ModelFlaw;
 use crate::vocabulary::VocabularyError;
@@ -139,6 +140,9 @@ pub enum OpenError {
         /// Lines of the vocabulary.
         lines: usize,
     },
+    /// The model could not be brought from its hub.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// The model in a folder cannot be used.
     #[error("the model in {folder} cannot be used: {flaw}", folder = folder.display())]
     Model {

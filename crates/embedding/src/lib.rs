@@ -9,6 +9,7 @@
 mod config;
 mod embedder;
 mod error;
+mod hub;
 mod identity;
 mod local;
 mod near_words;
@@ -25,6 +26,7 @@ mod wordpiece;
 pub use config::{ApiKey, EmbeddingConfig, LocalConfig, RemoteConfig};
 pub use embedder::Embedding;
 pub use error::{AnswerFlaw, EmbedError, OpenError};
+pub use hub::{HUB_URL, HubError, HubModel};
 pub use identity::ModelIdentity;
 pub use local::LocalModel;
 pub use near_words::{NearWord, near_words};

@@ -37,7 +37,7 @@ impl LocalModel {
     /// # Errors
     /// [`OpenError::Model`] when the folder's model cannot be used, or is not of the width asked for.
     pub fn open(config: LocalConfig) -> Result<Self, OpenError> {
-        let LocalConfig { name, folder, dimensions, threads, deadline, query_deadline } = config;
+        let LocalConfig { name, folder, dimensions, threads, deadline, query_deadline, hub: _ } = config;
         let transformer = Transformer::read(&name, &folder).and_then(|model| {
             let width = model.identity().dimensions;
             match dimensions.filter(|wanted| *wanted != width) {

@@ -67,7 +67,11 @@ impl Folder {
         let shape = shape(files.needed("config.json")?)?;
         let modules: Option<Vec<Module>> = files.parsed("modules.json")?;
         let pooling_folder = pooling_folder(modules.as_deref().unwrap_or_default())?;
-        let pooling: Option<PoolingFile> = files.parsed(&format!("{pooling_folder}/config.json"))?;
+        let pooling_file = format!("{pooling_folder}/config.json");
+        let pooling: Option<PoolingFile> = files.parsed(&pooling_file)?;
+        if pooling.is_none() && modules.iter().flatten().any(|module| module.kind.ends_with(".Pooling")) {
+            return Err(ModelFlaw::Missing { file: pooling_file });
+        }
         let sentence: Option<SentenceFile> = files.parsed("sentence_bert_config.json")?;
         let prompts: Option<PromptsFile> = files.parsed("config_sentence_transformers.json")?;
         let wordpiece = wordpiece(&mut files)?;

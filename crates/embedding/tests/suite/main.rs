@@ -3,6 +3,7 @@
 mod contract;
 mod endpoint;
 mod goldens;
+mod hub;
 mod properties;
 mod remote_faults;
 mod transformer;
