@@ -1,6 +1,7 @@
 //! The filter language: `and`, `or`, `not` over fields of a memory and paths of its metadata, parsed whole
 //! (every mistake is reported) and compiled to SQL with bound values.
 
+mod lookup;
 mod sql;
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 use crate::error::Problem;
-use crate::facet::{self, Compared, Lookup};
+use crate::facet::{self, Lookup};
 
 /// Deepest nesting of `and`, `or`, `not`.
 const DEPTH_MAX: usize = 8;
@@ -139,56 +140,7 @@ impl Filter {
 
     /// Finds every memory that passes, and perhaps others; `None` when no index knows.
     pub(crate) fn lookup(&self) -> Option<Lookup> {
-        lookup(&self.0)
-    }
-}
-
-fn lookup(node: &Node) -> Option<Lookup> {
-    match node {
-        Node::And(nodes) => {
-            let mut known: Vec<_> = nodes.iter().filter_map(lookup).collect();
-            if known.len() > 1 { Some(Lookup::All(known)) } else { known.pop() }
-        }
-        Node::Or(nodes) => nodes.iter().map(lookup).collect::<Option<_>>().map(Lookup::Any),
-        Node::Not(_) => None,
-        Node::Test { target, comparison } => lookup_of_test(target, comparison),
-    }
-}
-
-fn lookup_of_test(target: &Target, comparison: &Comparison) -> Option<Lookup> {
-    let field = match target {
-        Target::Column(field) if facet::COLUMNS.contains(&field.name) => facet::Field::Column(field.name),
-        Target::Tags => facet::Field::Tag,
-        Target::Metadata(path) => facet::Field::Metadata(path),
-        Target::Column(_) | Target::Embedding => return None,
-    };
-    let of = |value: &Sql| {
-        let compared = match value {
-            Sql::Text(text) => Compared::Text(text),
-            Sql::Integer(number) => Compared::Integer(*number),
-            Sql::Real(number) => Compared::Real(*number),
-            Sql::Null | Sql::Blob(_) => return None,
-        };
-        Some(Lookup::Term(facet::term(field, compared)))
-    };
-    match comparison {
-        Comparison::Eq(value) => of(value),
-        Comparison::In(values) if !values.is_empty() => {
-            values.iter().map(of).collect::<Option<_>>().map(Lookup::Any)
-        }
-        Comparison::Contains(tag) if *target == Target::Tags => {
-            Some(Lookup::Term(facet::term(field, Compared::Text(tag))))
-        }
-        Comparison::EqBool { value, negated: false } => {
-            Some(Lookup::Term(facet::term(field, Compared::Bool(*value))))
-        }
-        Comparison::In(_)
-        | Comparison::Contains(_)
-        | Comparison::EqBool { .. }
-        | Comparison::Ne(_)
-        | Comparison::Less(..)
-        | Comparison::NotIn(_)
-        | Comparison::Exists(_) => None,
+        lookup::of(&self.0)
     }
 }
 

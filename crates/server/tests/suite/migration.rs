@@ -59,7 +59,7 @@ fn databases(data: &Path) -> Vec<PathBuf> {
 /// Takes back what version 4 of the schema added.
 fn make_older(database: &Path) {
     let connection = Connection::open(database).unwrap();
-    connection.execute_batch("DROP TABLE facet; PRAGMA user_version = 3;").unwrap();
+    connection.execute_batch("DROP TABLE facet; DROP TABLE meta; PRAGMA user_version = 3;").unwrap();
 }
 
 fn schema_version(database: &Path) -> i64 {

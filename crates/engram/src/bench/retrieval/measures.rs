@@ -96,11 +96,6 @@ impl Tally {
         self.questions += 1;
     }
 
-    /// Questions counted.
-    pub(crate) fn questions(&self) -> u32 {
-        self.questions
-    }
-
     /// Means in percent, to the hundredth; all zero when nothing was counted.
     pub(crate) fn means(&self) -> Measures {
         let mut means = self.sum;
@@ -134,7 +129,7 @@ mod tests {
             tally.add(Measures::of(ranking, &[0]));
         }
         let means = tally.means();
-        assert_eq!((tally.questions(), means.recall_1, means.mrr, means.ndcg_10), (3, 33.33, 33.33, 33.33));
+        assert_eq!((tally.questions, means.recall_1, means.mrr, means.ndcg_10), (3, 33.33, 33.33, 33.33));
         assert_eq!(Tally::default().means(), Measures::default());
     }
 }

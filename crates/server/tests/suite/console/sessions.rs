@@ -37,6 +37,8 @@ async fn sessions_are_listed_and_read_as_conversations() {
         say(&house, &format!("many {number}"), "Anna", "x").await;
         say(&house, "long", "Anna", &format!("word {number}.")).await;
     }
+    // Two hours went by, which is longer than anybody stays signed in.
+    let mut browser = Browser::signed_in(&house, &house.key).await;
     for (path, page) in [(SESSIONS, 50), ("/console/sessions?session_id=long", 25)] {
         let first = browser.get(path).await.text;
         let (before, _) = first.split_once("\" rel=\"next\"").unwrap();
