@@ -11,7 +11,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
 const TOOLS = [
-  "memory_create", "memory_create_batch", "memory_delete", "memory_get", "memory_history", "memory_list",
+  "memory_context", "memory_create", "memory_create_batch", "memory_delete", "memory_get", "memory_history", "memory_list",
   "memory_search", "memory_stats", "memory_update", "workspace_list",
 ];
 

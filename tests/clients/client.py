@@ -17,6 +17,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 TOOLS = {
+    "memory_context",
     "memory_create",
     "memory_create_batch",
     "memory_get",
