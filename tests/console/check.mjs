@@ -137,6 +137,14 @@ async function walks() {
     await page.goto(`${url}/console/memories?kind=nothing-like-it`);
     assert.match(await text(page, ".empty"), /No memory matches/);
   });
+  await check("a session reads as the conversation that it was", async () => {
+    for (const content of ["first word", "second word"]) {
+      await api("POST", "/v1/memories", { content, actor: "Bo", session_id: "<b>walk</b> 1" });
+    }
+    await page.goto(`${url}/console/sessions`);
+    await page.click("text=<b>walk</b> 1");
+    assert.deepEqual(await page.$$eval(".said .text", (said) => said.map((one) => one.textContent)), ["first word", "second word"]);
+  });
   await check("a key is made, opens, and opens no more when it is revoked", async () => {
     await page.goto(`${url}/console/keys`);
     await page.fill("#name", "<i>agent</i>");
@@ -183,7 +191,8 @@ async function walks() {
 }
 
 async function operators() {
-  const page = await signedIn("operator");
+  // Browsers name the answer to a form that is not filled in well an error of their own.
+  const page = await signedIn("operator", LOOKS.light, ["status of 400"]);
   await check("an operator sees what was promised, and traffic as it is", async () => {
     for (let at = 0; at < 100; at += 1) await api("POST", "/v1/search", { query: "fact" });
     await page.goto(`${url}/console/service?last=15m`);
@@ -213,6 +222,45 @@ async function operators() {
     await page.waitForURL(/done=changed/);
     await page.goto(`${url}/console/service/audit-log`);
     assert.match(await text(page, "main"), /create tenant/);
+  });
+  await check("a tenant is backed up, and restored once its name is typed, with progress that needs nobody", async () => {
+    const stored = async () => (await api("GET", "/v1/stats")).body.memories;
+    await page.goto(`${url}/console/service/backups/default`);
+    await page.click("text=Back up now");
+    await page.waitForSelector("[data-over] .notice.good");
+    const before = await stored();
+    await api("POST", "/v1/memories", { content: "Stored after the backup." });
+    await page.click("text=Its backups");
+    await page.click("text=Restore…");
+    assert.match(await text(page, ".steps"), /refuse writes to default/);
+    await page.fill("#confirm", "defaul");
+    await page.click("text=Replace what is there");
+    assert.match(await text(page, ".notice.bad"), /type default/);
+    await page.fill("#confirm", "default");
+    await page.click("text=Replace what is there");
+    await page.waitForSelector("[data-over] .notice.good");
+    assert.equal(await stored(), before);
+  });
+  await check("what is wrong is told with its page of the playbook, and repaired by a click", async () => {
+    await page.goto(`${url}/console/service/alerts`);
+    assert.match(await text(page, "main"), /Error budgets/);
+    await page.click("text=Look again");
+    await page.waitForURL(/done=look/);
+    await page.click("main >> text=Runbook: disk_space");
+    assert.match(await text(page, "h1"), /disk_space/);
+    assert.ok((await page.$$(".runbook pre")).length >= 1);
+  });
+  await check("without a script the progress of a run is shown all the same", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const plain = await context.newPage();
+    await plain.goto(`${url}/console/sign-in`);
+    await plain.click("button[value=operator]");
+    await plain.goto(`${url}/console/service/restore-tests`);
+    await plain.click("text=A sample of all tenants");
+    await plain.waitForSelector("[data-over] .notice.good");
+    await plain.click("text=All restore tests");
+    assert.match(await plain.textContent("main"), /passed/);
+    await context.close();
   });
   await page.context().close();
 }
@@ -339,6 +387,8 @@ const PAGES = {
   tenant: {
     overview: "/console",
     memories: "/console/memories",
+    sessions: "/console/sessions",
+    conversation: "/console/sessions?session_id=call-7",
     search: "/console/search?q=what+does+anna+drink",
     memory: "/console/memories/MEMORY",
     edit: "/console/memories/MEMORY/edit",
@@ -352,6 +402,12 @@ const PAGES = {
     health: "/console/service?last=15m",
     tenants: "/console/service/tenants",
     tenant: "/console/service/tenants/default",
+    backups: "/console/service/backups",
+    "backups of a tenant": "/console/service/backups/default",
+    restore: "/console/service/backups/default/restore?latest_verified=true",
+    "restore tests": "/console/service/restore-tests",
+    alerts: "/console/service/alerts",
+    runbook: "/console/service/runbooks/5xx_rate",
     "audit log of all": "/console/service/audit-log",
   },
 };
@@ -377,6 +433,14 @@ async function looks() {
   });
   await api("PATCH", `/v1/memories/${memory.id}`, { content: "Anna prefers green tea to coffee.", importance: 0.8 });
   await api("POST", "/v1/memories", { content: "Anna drinks oolong on Sundays.", actor: "Anna" });
+  for (const [actor, content] of [
+    ["Anna", "I would like to move the tasting to Friday, if the room is free."],
+    ["Agent", "The room is free on Friday from two to five."],
+    ["Anna", "Friday at three, then. Please order the oolong from last time."],
+  ]) {
+    await api("POST", "/v1/memories", { content, actor, kind: "event", session_id: "call-7" });
+  }
+  await api("POST", "/v1/memories", { content: "Bo asked for the invoice again.", actor: "Bo", session_id: "call-8" });
   const figures = [];
   for (const [look, settings] of Object.entries(LOOKS)) {
     await check(`every page is accessible, fits and keeps its bounds: ${look}`, async () => {

@@ -3,6 +3,7 @@
 mod audit_log;
 mod backups;
 mod checks;
+mod context;
 mod error_code;
 mod jwks;
 mod keys;
@@ -21,6 +22,7 @@ pub use backups::{
     RestoreCheck, RestoreList, RestorePlan, RestoreTest, RestoreTestList, RestoreTestRun, Run,
 };
 pub use checks::{Check, Checks};
+pub use context::{Context, ContextItem, ContextSource, LeftOut, RecallContext};
 pub use error_code::{ErrorBody, ErrorCode, ErrorDetail};
 pub use jwks::JwksStatus;
 pub use keys::{ApiKey, ApiKeyList, CreateApiKey, CreatedApiKey, RotateApiKey};

@@ -24,6 +24,9 @@ pub struct Search {
     /// Only hits with at least this score.
     #[schema(minimum = 0, maximum = 1)]
     pub min_score: Option<f64>,
+    /// How much a hit's novelty counts beside its score, 0 (not at all, unless said) to 1 (alone).
+    #[schema(minimum = 0, maximum = 1)]
+    pub diversity: Option<f64>,
     /// Whether to say where each score comes from.
     pub explain: Option<bool>,
 }
@@ -65,6 +68,9 @@ pub struct Explanation {
     pub signals: Vec<Signal>,
     /// Words of the query (stemmed) that the memory holds.
     pub matched_terms: Vec<String>,
+    /// How like the hit is to the nearest one before it (cosine), where diversity was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<f64>,
 }
 
 /// One signal's part in a score.

@@ -84,6 +84,20 @@ impl Control {
         }
     }
 
+    /// The same of some tenants.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    pub async fn newest_backups_of(&self, tenants: &[TenantId]) -> Result<Vec<Backup>, ControlError> {
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let tenants = tenants.to_vec();
+                database.read(move |reader| sqlite::newest_of(reader, &tenants)).await
+            }
+            Backend::Postgres(database) => ask!(database, |reader| postgres::newest_of(reader, tenants)),
+        }
+    }
+
     /// Takes a backup off the record, before it is removed from the vault: what is on record can be restored.
     ///
     /// # Errors

@@ -57,11 +57,15 @@ pub enum ControlError {
     /// The value breaks a rule of the control plane.
     #[error("{0}")]
     Invalid(String),
-    /// The file was written by a newer version; start that version.
-    #[error("the control plane has schema version {found}, this program knows {known}; start a newer engram")]
+    /// It was written by a newer version, and this one may not touch it; start that version.
+    #[error(
+        "the control plane has schema version {found}, which takes an engram that knows version {needed}; this one knows {known}"
+    )]
     NewerSchema {
-        /// Version in the file.
+        /// Version in the database.
         found: i64,
+        /// Version that a program must know to work on it.
+        needed: i64,
         /// Newest version this program knows.
         known: i64,
     },

@@ -10,6 +10,7 @@ mod audit;
 mod backup_keys;
 mod backups;
 mod changes;
+mod compatibility;
 mod deletions;
 mod erasures;
 mod error;

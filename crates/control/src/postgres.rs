@@ -20,9 +20,11 @@ use std::time::Duration;
 use deadpool_postgres::{Object, Pool};
 use jiff::Timestamp;
 use stdx::clock::SharedClock;
+use stdx::stage::stage;
 use tenancy::Environment;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::ControlError;
 use crate::changes::Feed;
@@ -151,7 +153,7 @@ impl Attempt<'_> {
 /// A macro, because closures that borrow and return futures that are `Send` cannot be named yet.
 macro_rules! ask {
     ($database:ident, |$reader:ident| $question:expr) => {
-        async {
+        $crate::postgres::asked(async {
             let mut attempt = $database.attempt($crate::postgres::READ_MAX)?;
             loop {
                 let work = async {
@@ -162,7 +164,7 @@ macro_rules! ask {
                     break answer;
                 }
             }
-        }
+        })
         .await
     };
 }
@@ -172,7 +174,7 @@ macro_rules! ask {
 /// An error after COMMIT was sent leaves open whether it happened; whoever must know asks.
 macro_rules! change {
     ($database:ident, |$deed:ident| $change:expr) => {
-        async {
+        $crate::postgres::asked(async {
             let mut attempt = $database.attempt($crate::postgres::WRITE_MAX)?;
             loop {
                 let work = async {
@@ -187,12 +189,17 @@ macro_rules! change {
                     break done;
                 }
             }
-        }
+        })
         .await
     };
 }
 
 pub(crate) use {ask, change};
+
+/// Shows the time of a question or a change in traces.
+pub(crate) fn asked<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    work.instrument(stage!("control_plane"))
+}
 
 impl Drop for Database {
     fn drop(&mut self) {

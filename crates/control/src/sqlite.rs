@@ -16,11 +16,14 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use rusqlite_migration::{M, Migrations};
 use tenancy::{Environment, TenantId};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use stdx::clock::SharedClock;
+use stdx::stage::stage;
 
 use crate::audit;
 use crate::changes::Feed;
+use crate::compatibility::{READER_MIN, require_readable};
 use crate::{Actor, Change, ControlError};
 
 /// "EngC"; set by the first migration.
@@ -94,8 +97,10 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, ControlError> + Send + 'static,
     {
+        let stage = stage!("control_plane");
         let seat = Arc::clone(&self.reader_seats)
             .acquire_owned()
+            .instrument(stage.clone())
             .await
             .map_err(|closed| ControlError::Unavailable(closed.to_string()))?;
         let shared = Arc::clone(&self.shared);
@@ -110,6 +115,7 @@ impl Database {
             shared.idle_readers.lock().push(reader);
             answer
         })
+        .instrument(stage)
         .await
         .map_err(ControlError::worker)?
     }
@@ -132,6 +138,7 @@ impl Database {
             feed.publish(transaction.changes.into_inner());
             Ok(answer)
         })
+        .instrument(stage!("control_plane"))
         .await
         .map_err(ControlError::worker)?
     }
@@ -254,7 +261,8 @@ fn migrate(connection: &mut Connection) -> Result<(), ControlError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = schema_version();
     if found > known {
-        return Err(ControlError::NewerSchema { found, known });
+        let word = connection.query_row(READER_MIN, [], |row| row.get(0)).optional()?;
+        return require_readable(found, known, word);
     }
     Migrations::from_iter(MIGRATIONS.iter().map(|sql| M::up(sql)))
         .to_latest(connection)
@@ -274,6 +282,18 @@ fn stamp(connection: &Connection, environment: Environment) -> Result<(), Contro
                 [environment.as_str()],
             )?;
             Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_later_migration_says_who_may_go_on() {
+        for sql in &MIGRATIONS[4..] {
+            assert!(sql.contains("'reader_min'"), "a migration writes reader_min into meta:\n{sql}");
         }
     }
 }

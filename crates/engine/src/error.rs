@@ -88,11 +88,15 @@ pub enum EngineError {
     /// The file is no store of ours, or it is damaged.
     #[error("the file is damaged or foreign: {0}")]
     Damaged(String),
-    /// The file was written by a newer program.
-    #[error("the store has schema version {found}, this program knows up to {known}")]
+    /// The file was written by a newer program, and this one may not touch it.
+    #[error(
+        "the store has schema version {found}, which takes an engram that knows version {needed}; this one knows {known}"
+    )]
     NewerSchema {
         /// Version of the file.
         found: i64,
+        /// Version that a program must know to work on it.
+        needed: i64,
         /// Newest version this program knows.
         known: i64,
     },

@@ -109,7 +109,7 @@ fn export(
             on_progress(lines.written.memories, all);
         }
     }
-    let written = lines.end()?;
+    let written = lines.end(Vec::new())?;
     on_progress(written.memories, all);
     Ok(written)
 }
@@ -174,9 +174,9 @@ impl<'s> Lines<'s> {
         Ok(())
     }
 
-    pub(crate) fn end(mut self) -> Result<Exported, EngineError> {
+    pub(crate) fn end(mut self, lost: Vec<MemoryId>) -> Result<Exported, EngineError> {
         let Exported { memories, earlier_versions, .. } = self.written;
-        self.put(&Line::End(Totals { memories, earlier_versions }))?;
+        self.put(&Line::End(Totals { memories, earlier_versions, lost }))?;
         self.sink.flush().map_err(|error| EngineError::Disk(error.to_string()))?;
         Ok(self.written)
     }

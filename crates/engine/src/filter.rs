@@ -1,6 +1,7 @@
 //! The filter language: `and`, `or`, `not` over fields of a memory and paths of its metadata, parsed whole
 //! (every mistake is reported) and compiled to SQL with bound values.
 
+mod lookup;
 mod sql;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 use crate::error::Problem;
+use crate::facet::{self, Lookup};
 
 /// Deepest nesting of `and`, `or`, `not`.
 const DEPTH_MAX: usize = 8;
@@ -136,23 +138,9 @@ impl Filter {
         (condition.replace(MODEL_MARK, &model), values)
     }
 
-    /// Whether an index narrows the filter: it demands a value of an indexed field.
-    pub(crate) fn is_indexed(&self) -> bool {
-        fn indexed(node: &Node) -> bool {
-            match node {
-                Node::And(nodes) => nodes.iter().any(indexed),
-                Node::Or(nodes) => !nodes.is_empty() && nodes.iter().all(indexed),
-                Node::Not(_) => false,
-                Node::Test { target: Target::Column(field), comparison: Comparison::Eq(value) } => {
-                    *value != Sql::Null && matches!(field.name, "id" | "user_id" | "agent_id" | "session_id")
-                }
-                Node::Test { target: Target::Column(field), comparison: Comparison::In(_) } => {
-                    matches!(field.name, "id" | "user_id" | "agent_id" | "session_id")
-                }
-                Node::Test { .. } => false,
-            }
-        }
-        indexed(&self.0)
+    /// Finds every memory that passes, and perhaps others; `None` when no index knows.
+    pub(crate) fn lookup(&self) -> Option<Lookup> {
+        lookup::of(&self.0)
     }
 }
 
@@ -230,8 +218,7 @@ impl Parser {
             if !sound || segments.len() > PATH_SEGMENTS_MAX {
                 return self.refuse(path, "is no path: write metadata.key or metadata.outer.inner");
             }
-            let quoted: Vec<_> = segments.iter().map(|s| format!("\"{s}\"")).collect();
-            return Some(Target::Metadata(format!("$.{}", quoted.join("."))));
+            return Some(Target::Metadata(facet::path_of(segments)));
         }
         match FIELDS.iter().find(|field| field.name == name) {
             Some(field) => Some(Target::Column(field)),

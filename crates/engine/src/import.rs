@@ -46,6 +46,8 @@ pub struct Imported {
     pub expired: u64,
     /// What was added to the ids of the lines; 0 when they were kept.
     pub ids_raised_by: MemoryId,
+    /// Bytes of content and metadata added.
+    pub storage_bytes_delta: i64,
 }
 
 /// One line that was read and checked, on its way to the writer.
@@ -217,6 +219,8 @@ impl<'r> Reader<'r> {
                 Ok(Some(Item::Earlier(version, place.number)))
             }
             Some(Line::End(totals)) => {
+                // What a damaged file lost was in no line.
+                self.totals.lost.clone_from(&totals.lost);
                 if totals != self.totals {
                     return Err(
                         place.refuse("", format!("counts {totals:?}, but there were {:?}", self.totals))

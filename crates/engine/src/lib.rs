@@ -7,6 +7,7 @@ mod connection;
 mod cues;
 mod error;
 mod export;
+mod facet;
 mod filter;
 mod import;
 mod index;
@@ -37,11 +38,12 @@ pub use memory::{
 };
 pub use query::{
     Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking,
-    SearchAnswer, SearchQuery, Signal, StageTimes, Stats, WorkspaceSummary, telling_words,
+    SearchAnswer, SearchQuery, SessionPage, SessionQuery, SessionSummary, Signal, StageTimes, Stats,
+    WorkspaceSummary, telling_words,
 };
-pub use salvage::{Salvaged, salvage};
-pub use schema::{SCHEMA_VERSION, sqlite_version};
-pub use snapshot::{FileFacts, TableRows, examine, prove};
+pub use salvage::{Salvaged, Wreck, salvage};
+pub use schema::{SCHEMA_VERSION, needs_migration, sqlite_version};
+pub use snapshot::{FileFacts, TableRows, copy_file, examine, prove};
 pub use store::{
     Changed, DeleteMode, Deleted, Idempotency, Outcome, PendingEmbedding, Store, StoreOptions, Stored,
     StoredMemory,

@@ -80,6 +80,9 @@ pub struct SearchQuery {
     pub limit: usize,
     /// Only hits with at least this score.
     pub min_score: Option<f64>,
+    /// How much a hit's novelty counts beside its score, 0 (not at all) to 1 (alone): hits that repeat a better one
+    /// give way to others.
+    pub diversity: f64,
     /// Whether scores are explained.
     pub explain: Explain,
     /// Which signals rank.
@@ -167,6 +170,8 @@ pub struct Explanation {
     pub signals: Vec<Signal>,
     /// Words of the query (stemmed) that the memory itself holds.
     pub matched_terms: Vec<String>,
+    /// Its likeness (cosine) to the nearest hit before it, where diversity was asked for.
+    pub repeats: Option<f64>,
 }
 
 /// One signal's part in a score.
@@ -191,6 +196,39 @@ pub struct WorkspaceSummary {
     pub memories: u64,
     /// When it was made.
     pub created_at: jiff::Timestamp,
+}
+
+/// Which page of sessions to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionQuery {
+    /// Only sessions whose newest memory is older than this one.
+    pub before: Option<MemoryId>,
+    /// Most of the page.
+    pub limit: usize,
+}
+
+/// One session: memories that were stored with the same `session_id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSummary {
+    /// Its name, as whoever stores memories gives it.
+    pub session_id: String,
+    /// The workspace of its newest memory.
+    pub workspace: String,
+    /// Memories in it; those that have expired count until they are removed.
+    pub memories: u64,
+    /// When the first of them was stored.
+    pub first_at: jiff::Timestamp,
+    /// When the newest of them was stored.
+    pub last_at: jiff::Timestamp,
+}
+
+/// A page of sessions, the one with the newest memory first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPage {
+    /// The sessions.
+    pub items: Vec<SessionSummary>,
+    /// What the next page is before; `None` on the last one.
+    pub next: Option<MemoryId>,
 }
 
 /// What a store holds.

@@ -6,7 +6,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use crate::error::EngineError;
 use crate::memory::{EmbeddingState, Memory, MemoryId, Revision, RevisionChange, Tier};
-use crate::query::{ListQuery, Order, Page, Stats, WorkspaceSummary};
+use crate::query::{
+    ListQuery, Order, Page, SessionPage, SessionQuery, SessionSummary, Stats, WorkspaceSummary,
+};
 use crate::store::PendingEmbedding;
 
 /// The columns [`memory_of`] reads, in its order.
@@ -175,6 +177,42 @@ pub(crate) fn workspaces(connection: &Connection, now_ms: i64) -> Result<Vec<Wor
         });
     }
     Ok(workspaces)
+}
+
+/// A page of sessions. Counting and ordering take nothing but the index by session, in which the ids are: a newer
+/// memory has a larger one.
+pub(crate) fn sessions(connection: &Connection, query: &SessionQuery) -> Result<SessionPage, EngineError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT found.session_id, found.memories, oldest.created_at, newest.created_at, found.newest,
+             (SELECT name FROM workspace WHERE id = newest.workspace_id)
+         FROM (
+             SELECT session_id, count(*) AS memories, min(id) AS oldest, max(id) AS newest
+             FROM memory WHERE session_id IS NOT NULL
+             GROUP BY session_id HAVING ?1 IS NULL OR max(id) < ?1
+             ORDER BY newest DESC LIMIT ?2
+         ) found
+         JOIN memory oldest ON oldest.id = found.oldest
+         JOIN memory newest ON newest.id = found.newest
+         ORDER BY found.newest DESC",
+    )?;
+    // One more than asked for tells whether there is a next page.
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut rows = statement.query((query.before, limit))?;
+    let (mut items, mut newest) = (Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        newest.push(row.get(4)?);
+        items.push(SessionSummary {
+            session_id: row.get(0)?,
+            memories: row.get(1)?,
+            first_at: timestamp(row.get(2)?)?,
+            last_at: timestamp(row.get(3)?)?,
+            workspace: row.get(5)?,
+        });
+    }
+    let more = items.len() > query.limit;
+    items.truncate(query.limit);
+    newest.truncate(query.limit);
+    Ok(SessionPage { items, next: newest.pop().filter(|_| more) })
 }
 
 /// What the store holds.

@@ -15,6 +15,8 @@ use crate::{read, snapshot};
 
 /// Ids tried one by one when nothing in the file can list them any more.
 const IDS_TRIED_MAX: MemoryId = 10_000_000;
+/// Lost memories that the last line names.
+const LOST_NAMED_MAX: usize = 10_000;
 /// Whatever names memories: the table from either end, its indexes, and the table beside it. Each is read up to its first
 /// damaged page, so together they miss few.
 const LISTS_OF_IDS: [&str; 5] = [
@@ -42,13 +44,38 @@ pub struct Salvaged {
 /// # Errors
 /// `Damaged` when not even the list of tables can be read; `Disk`, also for an error of `sink`.
 pub fn salvage(path: &Path, now: Timestamp, sink: &mut dyn Write) -> Result<Salvaged, EngineError> {
-    let connection = open(path)?;
-    let (ids, listed) = ids_in(&connection);
-    let handed_out = snapshot::ids_handed_out(&connection).unwrap_or(0);
+    Wreck::open(path)?.salvage(now, sink)
+}
+
+/// A damaged file of which something can be read.
+#[derive(Debug)]
+pub struct Wreck(Connection);
+
+impl Wreck {
+    /// Opens the file at `path`, as [`salvage`] wants it.
+    ///
+    /// # Errors
+    /// `Damaged` when not even the list of tables can be read; `Disk`.
+    pub fn open(path: &Path) -> Result<Self, EngineError> {
+        open(path).map(Self)
+    }
+
+    /// Writes what can be read.
+    ///
+    /// # Errors
+    /// `Disk`, also for an error of `sink`.
+    pub fn salvage(&self, now: Timestamp, sink: &mut dyn Write) -> Result<Salvaged, EngineError> {
+        write(&self.0, now, sink)
+    }
+}
+
+fn write(connection: &Connection, now: Timestamp, sink: &mut dyn Write) -> Result<Salvaged, EngineError> {
+    let (ids, listed) = ids_in(connection);
+    let handed_out = snapshot::ids_handed_out(connection).unwrap_or(0);
     let highest = handed_out.max(ids.last().copied().unwrap_or(0));
     let mut lines = Lines::new(sink);
     lines.header(now, highest)?;
-    for (name, created_at) in workspaces_in(&connection) {
+    for (name, created_at) in workspaces_in(connection) {
         lines.workspace(name, created_at)?;
     }
     let mut saved = Salvaged::default();
@@ -57,12 +84,12 @@ pub fn salvage(path: &Path, now: Timestamp, sink: &mut dyn Write) -> Result<Salv
         Listed::InPart => Box::new(1..=highest.min(IDS_TRIED_MAX)),
     };
     for id in tried {
-        match memory(&connection, id) {
+        match memory(connection, id) {
             Some((kept, _)) if kept.expires_at.is_some_and(|at| at <= now) => {}
             Some((kept, position)) => {
                 let below = kept.version;
                 lines.memory(kept, position)?;
-                for earlier in earlier_versions(&connection, id, below) {
+                for earlier in earlier_versions(connection, id, below) {
                     lines.earlier(earlier)?;
                 }
             }
@@ -70,7 +97,8 @@ pub fn salvage(path: &Path, now: Timestamp, sink: &mut dyn Write) -> Result<Salv
             None => {}
         }
     }
-    let written = lines.end()?;
+    let named = saved.lost.iter().take(LOST_NAMED_MAX).copied().collect();
+    let written = lines.end(named)?;
     (saved.memories, saved.earlier_versions) = (written.memories, written.earlier_versions);
     Ok(saved)
 }

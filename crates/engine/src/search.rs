@@ -1,6 +1,7 @@
-//! Hybrid search on one screen: analyse the query, gather by words and by meaning, fuse, rank, fill.
+//! Hybrid search on one screen: analyse the query, gather by words and by meaning, fuse, rank, fill, vary.
 
 mod candidates;
+mod diversity;
 mod explain;
 mod facts;
 mod feedback;
@@ -19,6 +20,7 @@ mod weights;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use stdx::stage::stage;
 
 use crate::error::EngineError;
 use crate::index::Index;
@@ -41,25 +43,38 @@ pub(crate) fn search(
     if plan.is_empty() || query.limit == 0 {
         return Ok(SearchAnswer::default());
     }
+    let asked = query;
+    let query: &SearchQuery = &diversity::chosen_from(asked);
     let snapshot = connection.unchecked_transaction()?;
     scratch.fit(index.slots());
+    let gathering = stage!("gather").entered();
     let gathered = gather::gather(&snapshot, index, &plan, until, &mut scratch.words)?;
+    drop(gathering);
     let gather = watch.lap();
+    let ranking = stage!("rank").entered();
     let scale = score::Scale::of(&plan, gathered.words);
-    let few = fill::allowed_if_few(&snapshot, index, query)?;
+    let few = fill::looked_up(&snapshot, index, query)?;
     let view = View { index, plan: &plan, allowed: few.as_deref(), now_ms };
     let ranked = rank::rank(view, scratch, query.limit);
+    drop(ranking);
     let rank = watch.lap();
-    let mut hits = fill::fill(&snapshot, query, view, &ranked, scale)?;
-    if hits.len() < query.limit && fill::is_filtered(query) && few.is_none() {
+    let _filling = stage!("fill").entered();
+    let mut filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
+    let mut completeness = gathered.completeness;
+    if filled.is_short && completeness == Completeness::Complete {
+        completeness = self::completeness(until);
+    }
+    if filled.is_short && completeness == Completeness::Complete {
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
         let allowed = fill::allowed(&snapshot, index, query)?;
         let view = View { allowed: Some(&allowed), ..view };
-        hits = fill::fill(&snapshot, query, view, &rank::rank(view, scratch, query.limit), scale)?;
+        let ranked = rank::rank(view, scratch, query.limit);
+        filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
     }
+    let hits = diversity::diversify(index, asked, filled.hits);
     scratch.clear();
     let stages = StageTimes { gather, rank, fill: watch.lap() };
-    let (corrections, completeness) = (gathered.corrections, gathered.completeness);
+    let corrections = gathered.corrections;
     Ok(SearchAnswer { hits, corrections, completeness, stages })
 }
 

@@ -60,7 +60,7 @@ impl Store {
     /// # Errors
     /// `Disk`, `Damaged`.
     pub fn snapshot(&self, to: &Path) -> Result<(), EngineError> {
-        copy(self.path(), to)
+        copy_file(self.path(), to)
     }
 
     /// The highest memory id that was ever given out.
@@ -92,7 +92,7 @@ impl Store {
 ///
 /// # Errors
 /// `Disk`, also when `to` is there already; `Damaged`.
-pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), EngineError> {
+pub fn copy_file(from: &Path, to: &Path) -> Result<(), EngineError> {
     let failed = |error: std::io::Error| EngineError::Disk(format!("{}: {error}", to.display()));
     let file = File::options().write(true).create_new(true).mode(0o600).open(to).map_err(failed)?;
     let copied = copy_pages(from, to, || file.sync_data().map_err(failed));

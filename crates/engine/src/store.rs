@@ -15,7 +15,9 @@ use crate::filter::Filter;
 use crate::index::{Index, IndexChange};
 use crate::integrity;
 use crate::memory::{BATCH_ROWS_MAX, Draft, Memory, MemoryId, MemoryPatch, Revision};
-use crate::query::{ListQuery, Page, SearchAnswer, SearchQuery, Stats, WorkspaceSummary};
+use crate::query::{
+    ListQuery, Page, SearchAnswer, SearchQuery, SessionPage, SessionQuery, Stats, WorkspaceSummary,
+};
 use crate::read;
 use crate::schema;
 use crate::search::{self, Scratch};
@@ -325,6 +327,14 @@ impl Store {
     pub fn workspaces(&self) -> Result<Vec<WorkspaceSummary>, EngineError> {
         let now_ms = self.inner.clock.now_ms();
         self.read(|connection| read::workspaces(connection, now_ms))
+    }
+
+    /// A page of sessions, the one with the newest memory first.
+    ///
+    /// # Errors
+    /// `DeadlineExceeded`, `Disk`.
+    pub fn sessions(&self, query: &SessionQuery) -> Result<SessionPage, EngineError> {
+        self.read(|connection| read::sessions(connection, query))
     }
 
     /// What the store holds.

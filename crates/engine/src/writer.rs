@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
+use stdx::stage::stage;
 
 use crate::error::EngineError;
 use crate::index::IndexChange;
@@ -131,7 +132,8 @@ impl Writer {
             self.arrived.notify_one();
             !std::mem::replace(&mut queue.led, true)
         };
-        if leads || turn.wait() == TurnState::Leads {
+        if leads || stage!("wait_for_commit").in_scope(|| turn.wait()) == TurnState::Leads {
+            let _commit = stage!("commit").entered();
             self.lead(&now_ms, &publish);
         }
         let answer = answer.lock().take();

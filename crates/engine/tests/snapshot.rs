@@ -123,7 +123,9 @@ fn what_is_no_whole_store_of_ours_is_refused() {
     assert!(prove(&folder.path().join("nothing.db")).is_err());
     std::fs::write(&copy, &good).unwrap();
     let connection = rusqlite::Connection::open(&copy).unwrap();
-    connection.pragma_update(None, "user_version", 99).unwrap();
+    connection
+        .execute_batch("UPDATE meta SET value = '99' WHERE name = 'reader_min'; PRAGMA user_version = 99")
+        .unwrap();
     connection.close().unwrap();
     assert!(matches!(prove(&copy), Err(EngineError::NewerSchema { found: 99, .. })));
 }

@@ -328,6 +328,32 @@ fn an_explanation_adds_up_to_its_score() {
 }
 
 #[test]
+fn diversity_lets_what_repeats_give_way_and_says_how_much_it_repeats() {
+    let bench = bench();
+    for text in ["the dog sleeps", "the dog sleeps here", "the dog sleeps there", "a storm woke the dog"] {
+        bench.add(memory(text));
+    }
+    let query = SearchQuery {
+        text: "where does the dog sleep".into(),
+        embedded: Some(embedded("dog")),
+        limit: 2,
+        explain: Explain::Yes,
+        ..SearchQuery::default()
+    };
+    let found = |diversity: f64| {
+        let hits = bench.store.search(&SearchQuery { diversity, ..query.clone() }).unwrap().hits;
+        hits.into_iter().map(|hit| (hit.memory.content, hit.explanation.unwrap().repeats)).collect::<Vec<_>>()
+    };
+    assert!(found(0.0).iter().all(|(text, repeats)| text.contains("sleeps") && repeats.is_none()));
+    let varied = found(0.7);
+    assert_eq!((varied.len(), &*varied[1].0), (2, "a storm woke the dog"), "{varied:?}");
+    assert!(varied[0].1 == Some(0.0) && varied[1].1 < Some(0.9), "{varied:?}");
+    let filter = engine::Filter::parse(&json!({"kind": "nothing"})).unwrap();
+    let none = SearchQuery { diversity: 1.0, filter: Some(filter), ..query.clone() };
+    assert!(bench.store.search(&none).unwrap().hits.is_empty());
+}
+
+#[test]
 fn filters_restrict_search_list_and_deletion_alike() {
     let bench = bench();
     for (at, kind) in ["fact", "note", "fact", "todo"].into_iter().enumerate() {

@@ -1,6 +1,7 @@
 //! The benchmarks: speed under load, speed of search, quality of retrieval, usage under kills, and the way in.
 
 mod builtin;
+mod dice;
 pub(crate) mod gateway;
 pub(crate) mod load;
 pub(crate) mod retrieval;

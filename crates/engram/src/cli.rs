@@ -138,6 +138,8 @@ pub(crate) enum Command {
     Export(commands::transfer::Export),
     /// Store what an export holds
     Import(commands::transfer::Import),
+    /// Write what a tenant's damaged file still holds, as lines of JSON
+    Salvage(commands::transfer::Salvage),
     /// Make and list backups
     Backup(commands::backup::BackupCommand),
     /// Put a backup of a tenant in the place of what is there

@@ -59,6 +59,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
             Command::Audit(command) => command.run(shared).await,
             Command::Export(command) => command.run(shared).await,
             Command::Import(command) => command.run(shared).await,
+            Command::Salvage(command) => command.run(shared).await,
             Command::Backup(command) => command.run(shared).await,
             Command::Restore(command) => command.run(shared).await,
             Command::RestoreTest(command) => command.run(shared).await,

@@ -62,8 +62,66 @@ fn retrieval_measures_a_corpus_of_ones_own() {
     again["latency_ms"].take();
     assert_eq!(report, again, "the same corpus gives the same numbers");
 
+    assert_eq!(report["bootstrap"]["search"]["recall@10"], json!({"low": 100.0, "high": 100.0}));
+    assert_eq!(report["splits"], json!([]));
+    assert_eq!(report["questions"][1]["id"], "b/q2");
+    let no_answer = &report["no_answer"];
+    assert_eq!(
+        (&no_answer["questions_of_other_groups"], &no_answer["outscores"]),
+        (&json!(2), &json!(100.0)),
+        "{no_answer}"
+    );
+
     let unknown = engram(args).args(["--conversations", "c"]).output().unwrap();
     assert!(stderr(&unknown).contains("choose among a, b"), "{}", stderr(&unknown));
+}
+
+#[test]
+fn a_run_is_compared_with_an_earlier_one_and_fails_when_it_is_worse() {
+    let folder = tempfile::tempdir().unwrap();
+    let named: Vec<_> = (0..40).map(|number| format!("person{number}")).collect();
+    let documents: Vec<_> =
+        named.iter().map(|name| json!({"id": name, "text": format!("{name} likes the sea")})).collect();
+    let queries: Vec<_> = named
+        .iter()
+        .map(|name| json!({"id": name, "text": format!("what does {name} like?"), "relevant": [name]}))
+        .collect();
+    std::fs::write(folder.path().join("documents.jsonl"), lines(&documents)).unwrap();
+    std::fs::write(folder.path().join("queries.jsonl"), lines(&queries)).unwrap();
+    let earlier = folder.path().join("earlier.json");
+    let (corpus, file) = (folder.path().to_str().unwrap(), earlier.to_str().unwrap());
+    let args = ["bench", "retrieval", "--jsonl", corpus, "--typos", "1"];
+    let report = measured(&args);
+    assert!(report["typos"]["search"]["relative"].as_f64().unwrap() <= 1.0, "{}", report["typos"]);
+    assert_eq!((&report["typos"]["edits"], &report["no_answer"]), (&json!(1), &Value::Null));
+
+    // The earlier run found half as much, then more than can be found now.
+    for (found, verdict, code) in [(0.5, "gain", 0), (1.0, "no_change", 0), (1.5, "loss", 1)] {
+        let mut before = report.clone();
+        for question in before["questions"].as_array_mut().unwrap() {
+            question["recall@10"] = json!(question["recall@10"].as_f64().unwrap() * found);
+        }
+        std::fs::write(&earlier, before.to_string()).unwrap();
+        let output = engram(args).args(["--compare", file, "--json"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        let now: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let decisive = &now["compare"]["measures"][2];
+        assert_eq!((&decisive["measure"], &decisive["verdict"]), (&json!("recall@10"), &json!(verdict)));
+    }
+    std::fs::write(&earlier, "{}").unwrap();
+    let told = stderr(&engram(args).args(["--compare", file]).output().unwrap());
+    assert!(told.contains("is no report of"), "{told}");
+}
+
+#[test]
+fn chinese_and_japanese_are_found_without_a_model_of_theirs() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpora/cjk");
+    let report = measured(&["bench", "retrieval", "--jsonl", corpus]);
+    assert_eq!(report["corpus"]["questions"], 120);
+    for language in ["zh", "ja"] {
+        let found = report["by_category"][language]["recall@10"].as_f64().unwrap();
+        assert!(found >= 90.0, "{language}: {found}");
+    }
 }
 
 #[test]

@@ -110,6 +110,12 @@ fn memories(folder: &Folder) {
     assert_eq!(added["tags"], json!(["drinks"]));
     let found = folder.json(&["search", "what does Anna drink", "--explain"]);
     assert_eq!(found["items"][0]["memory"]["id"], added["id"], "{found}");
+    let context = folder.json(&["memory", "context", "what to drink with Anna", "--budget-tokens", "200"]);
+    assert_eq!(context["items"][0]["id"], added["id"], "{context}");
+    let pasted = stdout(&folder.run(&["memory", "context", "what to drink with Anna"]));
+    assert!(pasted.contains("Anna prefers tea to coffee\n"), "{pasted}");
+    let (told, code) = folder.refusal(&["memory", "context", "x", "--filters", "{"]);
+    assert!(told.contains("--filters") && code == 2, "{told}");
     assert_eq!(folder.json(&["memory", "get", &id])["content"], "Anna prefers tea to coffee");
     assert_eq!(folder.json(&["memory", "list"])["items"].as_array().unwrap().len(), 1);
     let people = stdout(&folder.run(&["memory", "list"]));

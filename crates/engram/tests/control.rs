@@ -39,7 +39,7 @@ fn a_newer_schema_is_told_and_refused() {
     let newer = folder.json(&["control", "status", "--env", "staging", "--control-url", &url]);
     assert_eq!(newer["state"], "newer");
     let (told, _) = folder.refusal(&["tenant", "list", "--set", "env=staging", "--control-url", &url]);
-    assert!(told.contains("newer"), "{told}");
+    assert!(told.contains("takes an engram that knows version"), "{told}");
 }
 
 #[tokio::test]

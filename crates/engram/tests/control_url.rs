@@ -49,6 +49,37 @@ async fn two_data_folders_share_the_tenants_of_one_database() {
     assert!(!output.status.success() && told.contains("stamped \"dev\""), "{told}");
 }
 
+#[tokio::test]
+async fn a_dump_that_was_taken_while_the_service_ran_is_a_control_plane() {
+    let postgres = Server::start();
+    let url = postgres.database("engram");
+    let folder = Folder::new();
+    let service = Service::start_with(&folder.path(), &["--control-url", &url]);
+    folder.json(&["tenant", "create", "acme"]);
+    folder.json(&["add", "kept beside it", "--tenant", "acme"]);
+    let dump = folder.path().join("control.dump");
+    postgres.dump("engram", &dump);
+    folder.json(&["tenant", "create", "later"]);
+    let made = folder.json(&["backup", "create", "--tenant", "acme"]);
+    drop(service);
+
+    let restored = postgres.restore(&dump, "engram_restored");
+    let status = folder.json(&["control", "status", "--control-url", &restored]);
+    assert_eq!(status["environment"], "dev", "{status}");
+    let service = Service::start_with(&folder.path(), &["--control-url", &restored]);
+    let tenants = folder.json(&["tenant", "list"]).to_string();
+    assert!(tenants.contains("acme") && !tenants.contains("later"), "{tenants}");
+    let listed = folder.json(&["memory", "list", "--tenant", "acme"]);
+    assert_eq!(listed["items"][0]["content"], "kept beside it");
+    // Of this backup the dump knows nothing; its key is the one in the vault.
+    let again = folder.json(&["backup", "create", "--tenant", "acme"]);
+    assert_ne!(again["id"], made["id"]);
+    let restored =
+        folder.json(&["restore", "--tenant", "acme", "--backup", again["id"].as_str().unwrap(), "--yes"]);
+    assert_eq!(restored["memories"], 1, "{restored}");
+    drop(service);
+}
+
 #[test]
 fn a_database_that_does_not_answer_is_told_in_one_line_without_its_password() {
     let mut postgres = Server::start();

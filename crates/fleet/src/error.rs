@@ -17,6 +17,9 @@ pub enum FleetError {
     /// The store did not open; it is tried again after a moment.
     #[error("the tenant's store does not open: {0}")]
     Open(EngineError),
+    /// The file is of an older version and could not be kept before its migration; it is as it was.
+    #[error("the tenant's store is not migrated, for it could not be backed up before: {0}")]
+    NotKept(String),
     /// The tenant's file is damaged and is served to nobody until it is restored.
     #[error("the tenant's file is damaged: {0}")]
     Quarantined(String),

@@ -11,17 +11,18 @@ use std::time::Duration;
 use engine::{ModelIdentity, StoreOptions};
 use parking_lot::{Mutex, RwLock};
 use stdx::clock::SharedClock;
+use stdx::stage::stage;
 use tenancy::TenantId;
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use crate::holdings::Holdings;
 use crate::maintenance::blocking;
-use crate::slot::Slot;
+use crate::migration::{Kept, Migrations};
+use crate::slot::{Opening, Slot};
 use crate::swap::Files;
 use crate::volume::{Volume, VolumeSpace};
-use crate::{
-    FleetError, Lease, Maintenance, Quarantine, Replaced, capacity, layout, maintenance, quarantine,
-};
+use crate::{FleetError, Lease, Maintenance, Quarantine, capacity, layout, quarantine};
 
 /// Where copies on their way lie.
 const SCRATCH: &str = "scratch";
@@ -46,14 +47,15 @@ pub struct FleetOptions {
 /// The stores of all tenants on one volume.
 #[derive(Debug)]
 pub struct Fleet {
-    root: PathBuf,
-    clock: SharedClock,
+    pub(crate) root: PathBuf,
+    pub(crate) clock: SharedClock,
     model: RwLock<Option<ModelIdentity>>,
     stores_open_max: usize,
     idle_ms: i64,
     slots: Mutex<HashMap<TenantId, Arc<Slot>>>,
     volume: Arc<Volume>,
     heavy: Arc<Semaphore>,
+    migrations: Arc<Migrations>,
     closed: AtomicBool,
     evicting: AtomicBool,
 }
@@ -83,6 +85,7 @@ impl Fleet {
             idle_ms: i64::try_from(options.idle.as_millis()).unwrap_or(i64::MAX),
             slots: Mutex::new(HashMap::new()),
             heavy: Arc::new(Semaphore::new(cores)),
+            migrations: Arc::default(),
             closed: AtomicBool::new(false),
             evicting: AtomicBool::new(false),
         }))
@@ -101,15 +104,43 @@ impl Fleet {
         if self.closed.load(Ordering::Acquire) {
             return Err(FleetError::Closed);
         }
-        let options = self.store_options();
+        let opening = Opening {
+            tenant: tenant.clone(),
+            migrations: Arc::clone(&self.migrations),
+            options: self.store_options(),
+        };
         let opener = Arc::clone(&slot);
         // A task of its own: a caller that goes away must not leave a half-open handle behind.
-        let opened = tokio::spawn(async move { opener.open(options).await }).await;
+        let opening = async move { opener.open(opening).await }.instrument(stage!("open_store"));
+        let opened = tokio::spawn(opening).await;
         let open = opened.unwrap_or(Err(FleetError::Closed)).inspect_err(|error| {
             tracing::error!(tenant = %tenant, %error, "a tenant's store does not open");
         })?;
         self.make_room();
         Ok(self.lease(slot, open))
+    }
+
+    /// From now on no tenant's file is migrated before `keep` has kept it; what `keep` refuses stays as it is, and the tenant
+    /// is out of reach until it does not. A restored file is not kept: it comes from where it would go.
+    pub fn before_migration(&self, keep: impl Fn(TenantId, PathBuf) -> Kept + Send + Sync + 'static) {
+        self.migrations.keep_by(Box::new(keep));
+    }
+
+    /// Tenants whose file is of an older schema than this program's; opening a store migrates it.
+    ///
+    /// # Errors
+    /// [`FleetError::Folder`] when the folders cannot be listed.
+    pub async fn to_migrate(self: &Arc<Self>) -> Result<Vec<TenantId>, FleetError> {
+        let fleet = Arc::clone(self);
+        blocking(move || {
+            let mut tenants = fleet.tenants_on_disk()?;
+            // A file that cannot be asked is for whoever opens it.
+            tenants.retain(|tenant| {
+                engine::needs_migration(&layout::database(&fleet.root, tenant)).unwrap_or(false)
+            });
+            Ok(tenants)
+        })
+        .await
     }
 
     /// Refuses work that adds bytes while the volume is nearly full.
@@ -158,56 +189,6 @@ impl Fleet {
             }
         };
         format!("{} {}", stamp(&database), stamp(Path::new(&wal)))
-    }
-
-    /// Files that restores of a tenant replaced, newest first.
-    ///
-    /// # Errors
-    /// [`FleetError::Folder`].
-    pub async fn replaced(&self, tenant: &TenantId) -> Result<Vec<Replaced>, FleetError> {
-        let folder = layout::tenant_folder(&self.root, tenant);
-        blocking(move || {
-            maintenance::replaced_in(&folder).map_err(|error| FleetError::Folder(error.to_string()))
-        })
-        .await
-    }
-
-    /// Copies replaced files into the new folder `into` and returns the database there.
-    ///
-    /// # Errors
-    /// [`FleetError::Folder`] when there are none of that name, or they cannot be copied.
-    pub async fn copy_replaced(
-        &self,
-        tenant: &TenantId,
-        name: &str,
-        into: &Path,
-    ) -> Result<PathBuf, FleetError> {
-        let (folder, name, into) =
-            (layout::tenant_folder(&self.root, tenant), name.to_owned(), into.to_owned());
-        let copy = move || {
-            let copied = maintenance::copy_replaced(&folder, &name, &into);
-            copied.map_err(|error| FleetError::Folder(format!("{name}: {error}")))
-        };
-        blocking(copy).await
-    }
-
-    /// Removes files that restores replaced before `before_ms`; damaged ones stay until somebody looks. Returns how many
-    /// restores' went.
-    ///
-    /// # Errors
-    /// [`FleetError::Folder`].
-    pub async fn remove_replaced(&self, tenant: &TenantId, before_ms: i64) -> Result<u64, FleetError> {
-        let folder = layout::tenant_folder(&self.root, tenant);
-        let remove = move || -> std::io::Result<u64> {
-            let old = maintenance::replaced_in(&folder)?.into_iter();
-            let mut removed = 0;
-            for replaced in old.filter(|replaced| !replaced.corrupt && replaced.at_ms < before_ms) {
-                fs::remove_dir_all(folder.join(&replaced.name))?;
-                removed += 1;
-            }
-            Ok(removed)
-        };
-        blocking(move || remove().map_err(|error| FleetError::Folder(error.to_string()))).await
     }
 
     /// Why a tenant's file is served to nobody; `None` when it is served.

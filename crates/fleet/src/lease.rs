@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use engine::{EngineError, Store};
+use stdx::stage::stage;
 use tokio::sync::Semaphore;
+use tracing::{Instrument, Span};
 
 use crate::FleetError;
 use crate::slot::{OpenStore, Slot};
@@ -37,11 +39,7 @@ impl Lease {
         T: Send + 'static,
         F: FnOnce(&Store) -> Result<T, EngineError> + Send + 'static,
     {
-        let open = Arc::clone(&self.open);
-        match tokio::task::spawn_blocking(move || work(&open.store)).await {
-            Ok(done) => done.map_err(|error| self.slot.noticed(error)),
-            Err(panic) => Err(FleetError::Engine(EngineError::Internal(panic.to_string()))),
-        }
+        self.work(stage!("read"), work).await
     }
 
     /// Work that writes and adds no bytes to speak of: deletes, also on a full volume.
@@ -55,7 +53,7 @@ impl Lease {
     {
         // Held until the work is done, even if nobody waits for it any more.
         let writing = self.slot.enter_write()?;
-        self.read(move |store| {
+        self.work(stage!("write"), move |store| {
             let _writing = writing;
             work(store)
         })
@@ -88,11 +86,23 @@ impl Lease {
         T: Send + 'static,
         F: FnOnce(&Store) -> Result<T, EngineError> + Send + 'static,
     {
-        let permit = Arc::clone(&self.heavy).acquire_owned().await.map_err(|_| FleetError::Closed)?;
+        let turn = Arc::clone(&self.heavy).acquire_owned().instrument(stage!("wait_for_core"));
+        let permit = turn.await.map_err(|_| FleetError::Closed)?;
         self.read(move |store| {
             let _permit = permit;
             work(store)
         })
         .await
+    }
+    async fn work<T, F>(&self, stage: Span, work: F) -> Result<T, FleetError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Store) -> Result<T, EngineError> + Send + 'static,
+    {
+        let open = Arc::clone(&self.open);
+        match tokio::task::spawn_blocking(move || stage.in_scope(|| work(&open.store))).await {
+            Ok(done) => done.map_err(|error| self.slot.noticed(error)),
+            Err(panic) => Err(FleetError::Engine(EngineError::Internal(panic.to_string()))),
+        }
     }
 }

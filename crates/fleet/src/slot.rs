@@ -7,14 +7,18 @@ use std::time::Duration;
 
 use engine::{EngineError, Store, StoreOptions};
 use parking_lot::RwLock;
+use tenancy::TenantId;
 use tokio::sync::{Mutex, MutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 use crate::FleetError;
+use crate::migration::Migrations;
 use crate::quarantine::{self, Quarantine};
 use crate::swap::Files;
 
 /// After a failed open the tenant is refused for this long before the file is tried again, in milliseconds.
 const FAILURE_LIFETIME_MS: i64 = 1_000;
+/// The same after its file could not be kept before a migration, which took reading all of it.
+const NOT_KEPT_LIFETIME_MS: i64 = 10_000;
 /// The longest wait for those who borrow a store that is to be closed: the longest a request takes.
 const CLOSE_WAIT: Duration = Duration::from_secs(40);
 /// Between two looks.
@@ -88,14 +92,22 @@ impl Drop for Shut<'_> {
     }
 }
 
-fn open_database(database: &Path, options: StoreOptions) -> Result<Store, FleetError> {
+/// Whose file is opened, and what is done before it is migrated.
+pub(crate) struct Opening {
+    pub(crate) tenant: TenantId,
+    pub(crate) migrations: Arc<Migrations>,
+    pub(crate) options: StoreOptions,
+}
+
+fn open_database(database: &Path, opening: Opening) -> Result<Store, FleetError> {
     // A folder that is not there is a volume that is not mounted, not a new tenant.
     let folder = database.parent().filter(|folder| folder.is_dir()).ok_or(FleetError::Missing)?;
     Files::of(database).recover().map_err(|error| FleetError::Folder(error.to_string()))?;
     if let Some(quarantine) = quarantine::find(folder) {
         return Err(FleetError::Quarantined(quarantine.reason));
     }
-    Store::open(database, options).map_err(FleetError::Open)
+    let Opening { tenant, migrations, options } = opening;
+    migrations.open(&tenant, database, || Store::open(database, options).map_err(FleetError::Open))
 }
 
 impl std::fmt::Debug for OpenStore {
@@ -194,12 +206,12 @@ impl Slot {
     }
 
     /// Opens the store, unless somebody else did meanwhile.
-    pub(crate) async fn open(&self, options: StoreOptions) -> Result<Arc<OpenStore>, FleetError> {
+    pub(crate) async fn open(&self, opening: Opening) -> Result<Arc<OpenStore>, FleetError> {
         let mut failed = self.door.lock().await;
         if self.removed.load(Ordering::Acquire) {
             return Err(FleetError::Removed);
         }
-        let now_ms = options.clock.now_ms();
+        let now_ms = opening.options.clock.now_ms();
         if let Some(open) = self.borrow(now_ms) {
             return Ok(open);
         }
@@ -207,7 +219,7 @@ impl Slot {
             return Err(failure.error.clone());
         }
         let database = self.database.clone();
-        let opened = tokio::task::spawn_blocking(move || open_database(&database, options))
+        let opened = tokio::task::spawn_blocking(move || open_database(&database, opening))
             .await
             .unwrap_or_else(|panic| Err(FleetError::Open(EngineError::Internal(panic.to_string()))));
         match opened {
@@ -228,6 +240,7 @@ impl Slot {
                 // A folder that appears is there at once; a file that does not open is not tried all the time.
                 let lifetime_ms = match &error {
                     FleetError::Open(_) => FAILURE_LIFETIME_MS,
+                    FleetError::NotKept(_) => NOT_KEPT_LIFETIME_MS,
                     _ => 0,
                 };
                 *failed = Some(Failure { error: error.clone(), until_ms: now_ms + lifetime_ms });

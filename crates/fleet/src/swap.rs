@@ -43,6 +43,29 @@ impl Files {
         names.find(|name| !self.folder.join(name).exists()).unwrap_or_default()
     }
 
+    /// Moves the database `copy` into a folder of its own, like one that a swap at `at_ms` replaced; returns its name.
+    pub(crate) fn keep(&self, copy: &Path, at_ms: i64) -> io::Result<String> {
+        let keep_as = self.free_name(REPLACED, at_ms);
+        let kept_in = self.folder.join(&keep_as);
+        DirBuilder::new().mode(0o700).create(&kept_in)?;
+        File::open(copy)?.sync_all()?;
+        fs::rename(copy, kept_in.join(name("")))?;
+        self.sync_with(&kept_in)?;
+        Ok(keep_as)
+    }
+
+    /// Copies the database and what SQLite keeps beside it into the new folder `into`; returns the database there.
+    pub(crate) fn copy(&self, into: &Path) -> io::Result<PathBuf> {
+        DirBuilder::new().mode(0o700).create(into)?;
+        for ending in ENDINGS {
+            match fs::copy(self.file(ending), into.join(name(ending))) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(into.join(name("")))
+    }
+
     /// Moves what is there into the folder `keep_as`, and `new` with its sidecars into its place. Returns the folder's
     /// name, if there was anything. Until [`confirm`](Self::confirm), [`recover`](Self::recover) puts everything back.
     pub(crate) fn swap(&self, new: &Path, keep_as: &str) -> io::Result<Option<String>> {

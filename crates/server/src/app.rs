@@ -28,10 +28,12 @@ use crate::backups::Backups;
 use crate::config::Config;
 use crate::console::Console;
 use crate::jobs::{Deletions, JobTasks, ReconciledUsage};
-use crate::telemetry::{History, RouteTimes, Telemetry};
+use crate::telemetry::{History, RouteTimes, Telemetry, flush_traces};
 use crate::vectors::Vectors;
+use crate::watch::Findings;
 
-/// The longest a shutdown waits for the usage spool to reach the ledger; the rest is sent at the next start.
+/// The longest a shutdown waits for the usage spool to reach the ledger and for traces to reach their collector; the
+/// rest of the spool is sent at the next start.
 const SPOOL_DRAIN: Duration = Duration::from_secs(5);
 
 /// The longest a shutdown waits for backups and restores at work.
@@ -62,6 +64,8 @@ pub struct App {
     pub route_times: RouteTimes,
     /// What was served in the last hours.
     pub history: History,
+    /// What the checks of the playbook found lately.
+    pub findings: Findings,
     /// Who is signed in at the console.
     pub console: Console,
     /// Whether the service wants traffic, and how much there is.
@@ -120,7 +124,7 @@ impl App {
             tracing::warn!("a backup or a restore is cut short; what it was at stays as it was");
         }
         self.gateway.write_last_uses().await;
-        let waiting = self.meter.drain(SPOOL_DRAIN).await;
+        let (waiting, ()) = tokio::join!(self.meter.drain(SPOOL_DRAIN), flush_traces(SPOOL_DRAIN));
         if waiting > 0 {
             tracing::info!(waiting, "usage events wait in the spool for the next start");
         }

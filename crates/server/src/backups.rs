@@ -2,7 +2,9 @@
 //! that puts it in the place of what is there.
 
 mod adopt;
+mod ages;
 mod back_up;
+mod before_migration;
 mod control_plane;
 mod data_key;
 mod erase;
@@ -18,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use backup::{OperatorKey, OperatorKeys, RevealedKey, Vault, VaultOptions};
+use parking_lot::Mutex;
 use stdx::atomic_file;
 use stdx::clock::SharedClock;
 use tokio::sync::Semaphore;
@@ -25,8 +28,11 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 
 pub(crate) use adopt::adopt;
+pub use ages::Ages;
+pub(crate) use ages::measure_ages;
 pub(crate) use back_up::{back_up_changed, back_up_tenant};
-pub(crate) use control_plane::{back_up_control_plane, keep_control_plane};
+pub(crate) use before_migration::keep_before_migration;
+pub(crate) use control_plane::{back_up_control_plane, control_plane_is_due, keep_control_plane};
 pub(crate) use data_key::{destroy, rotate};
 pub(crate) use erase::{content_hash, erase_again, finish_erasures};
 pub use rebuild::{Rebuilt, RebuiltTenant, rebuild};
@@ -51,9 +57,20 @@ pub struct Backups {
     /// Backups, restores and rehearsals at work.
     pub runs: Runs,
     seats: Arc<Semaphore>,
+    ages: Mutex<Ages>,
 }
 
 impl Backups {
+    /// How old everybody's newest backups were at the last look.
+    pub fn ages(&self) -> Ages {
+        *self.ages.lock()
+    }
+
+    /// The same from now on.
+    pub(crate) fn remember(&self, ages: Ages) {
+        *self.ages.lock() = ages;
+    }
+
     /// Opens the vault and reads the operator's key; a developer's machine gets one made.
     ///
     /// # Errors
@@ -64,6 +81,7 @@ impl Backups {
             operator_keys: operator_keys(config)?,
             runs: Runs::new(SharedClock::clone(clock)),
             seats: Arc::new(Semaphore::new(COPIES_AT_ONCE)),
+            ages: Mutex::default(),
         })
     }
 }

@@ -22,6 +22,7 @@ mod sources;
 mod storage;
 mod telemetry;
 mod tls;
+mod traces;
 mod url;
 mod usage;
 
@@ -45,6 +46,7 @@ pub use sources::{ConfigError, Sources};
 pub use storage::StorageSettings;
 pub use telemetry::{LogFormat, TelemetrySettings};
 pub use tls::{TlsFiles, TlsSettings};
+pub use traces::TraceSettings;
 pub use usage::{UsageRecording, UsageSettings};
 
 pub(crate) use url::is_loopback;
@@ -66,6 +68,7 @@ pub const SUBJECTS: &[&[Setting]] = &[
     backup::SETTINGS,
     usage::SETTINGS,
     telemetry::SETTINGS,
+    traces::SETTINGS,
 ];
 
 /// A file with every setting at its default, commented.
@@ -104,6 +107,8 @@ pub struct Config {
     pub usage: UsageSettings,
     /// Logs and metrics.
     pub telemetry: TelemetrySettings,
+    /// Where traces are sent.
+    pub traces: TraceSettings,
     /// Where each setting that is not at its default was said last.
     places: BTreeMap<&'static str, String>,
 }
@@ -146,6 +151,7 @@ impl Config {
             backup: BackupSettings::default(),
             usage: UsageSettings::default(),
             telemetry: TelemetrySettings::defaults(environment),
+            traces: TraceSettings::default(),
             places: BTreeMap::new(),
         }
     }

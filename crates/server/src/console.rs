@@ -7,6 +7,7 @@ mod chart;
 mod cookie;
 mod fields;
 mod layout;
+mod markdown;
 mod pages;
 mod parts;
 mod provider;

@@ -6,12 +6,15 @@ mod close_idle_stores;
 mod delete_tenants;
 mod embed_pending_memories;
 mod finish_erasures;
+mod measure_backups;
 mod measure_stores;
+mod migrate_stores;
 mod prune_usage;
 mod purge_expired_memories;
 mod reconcile_usage;
 mod registry;
 mod retain_backups;
+mod run_checks;
 mod sample_history;
 mod test_restores;
 

@@ -8,7 +8,6 @@ mod agent_facing;
 mod door;
 mod failures;
 mod instructions;
-mod memory_line;
 mod message;
 mod recall_context;
 mod resources;

@@ -12,9 +12,11 @@ mod failure;
 mod get_memory;
 mod import_memories;
 mod list_memories;
+mod list_sessions;
 mod list_workspaces;
 mod memory_history;
 mod quota;
+mod recall_context;
 mod revert_memory;
 mod search;
 mod shape;
@@ -28,10 +30,11 @@ pub use administration::{
     Caller, Person, Reach, accept_invite, add_member, adjust_usage, change_load, create_all_backups,
     create_api_key, create_backup, create_invite, create_operator_key, create_restore, create_restore_test,
     create_tenant, delete_tenant, list_api_keys, list_backups, list_invites, list_members, list_plans,
-    list_replaced, list_restore_tests, list_restores, list_tenants, list_usage_events, plan_restore,
-    reconcile_usage, refresh_jwks, remove_member, repair, report_usage, revoke_api_key, revoke_invite,
-    rotate_api_key, rotate_operator_key, run_checks, set_plan, show_audit_log, show_deletion, show_jwks,
-    show_load, show_run, show_tenant, show_tenant_run, update_member, update_tenant,
+    list_replaced, list_restore_tests, list_restores, list_runs, list_tenants, list_usage_events,
+    newest_backups, plan_restore, reconcile_usage, refresh_jwks, remove_member, repair, report_usage,
+    revoke_api_key, revoke_invite, rotate_api_key, rotate_operator_key, run_checks, salvage_memories,
+    set_plan, show_audit_log, show_deletion, show_jwks, show_load, show_run, show_tenant, show_tenant_run,
+    update_member, update_tenant,
 };
 pub use create_memory::{StoredMemory, create_memory};
 pub use create_memory_batch::create_memory_batch;
@@ -43,8 +46,10 @@ pub use failure::Failure;
 pub use get_memory::get_memory;
 pub use import_memories::import_memories;
 pub use list_memories::list_memories;
+pub use list_sessions::list_sessions;
 pub use list_workspaces::list_workspaces;
 pub use memory_history::memory_history;
+pub use recall_context::recall_context;
 pub use revert_memory::revert_memory;
 pub use search::search;
 pub use shape::{memory_to_wire, tenant_to_wire};

@@ -7,6 +7,8 @@ use arc_swap::ArcSwapOption;
 use embedding::{EmbedError, Embedding};
 use engine::{Embedded, ModelIdentity, NearWord};
 use fleet::Fleet;
+use stdx::stage::stage;
+use tracing::Instrument;
 
 use crate::telemetry::note_provider_time;
 
@@ -41,33 +43,32 @@ impl Vectors {
 
     /// The vector of a text to be stored; `None` leaves the memory to be embedded later.
     pub async fn of_text(&self, text: &str) -> Option<Embedded> {
-        match self.at_once(text) {
-            Some(embedded) => Some(embedded),
-            None => self.of_texts(&[text]).await.pop().flatten(),
-        }
+        let embedding = async {
+            match self.at_once(text) {
+                Some(embedded) => Some(embedded),
+                None => self.asked_for(&[text]).await.pop().flatten(),
+            }
+        };
+        embedding.instrument(stage!("embed")).await
     }
 
     /// The vectors of texts to be stored, one each.
     pub async fn of_texts(&self, texts: &[&str]) -> Vec<Option<Embedded>> {
-        let started = Instant::now();
-        let outcome = self.embedding.embed(texts).await;
-        match self.measured(started, outcome).await {
-            Some((model, vectors)) => {
-                vectors.into_iter().map(|values| Some(Embedded { model: model.clone(), values })).collect()
-            }
-            None => vec![None; texts.len()],
-        }
+        self.asked_for(texts).instrument(stage!("embed")).await
     }
 
     /// The vector of a search's query; `None` leaves the search to words alone.
     pub async fn of_query(&self, text: &str) -> Option<Embedded> {
-        if let Some(embedded) = self.at_once(text) {
-            return Some(embedded);
-        }
-        let started = Instant::now();
-        let outcome = self.embedding.embed_query(text).await.map(|vector| vec![vector]);
-        let (model, mut vectors) = self.measured(started, outcome).await?;
-        Some(Embedded { model, values: vectors.pop()? })
+        let embedding = async {
+            if let Some(embedded) = self.at_once(text) {
+                return Some(embedded);
+            }
+            let started = Instant::now();
+            let outcome = self.embedding.embed_query(text).await.map(|vector| vec![vector]);
+            let (model, mut vectors) = self.measured(started, outcome).await?;
+            Some(Embedded { model, values: vectors.pop()? })
+        };
+        embedding.instrument(stage!("embed")).await
     }
 
     /// Words near in meaning to the words of a search's query.
@@ -83,6 +84,17 @@ impl Vectors {
     fn at_once(&self, text: &str) -> Option<Embedded> {
         let model = self.model()?;
         Some(Embedded { model, values: self.embedding.embed_now(text)? })
+    }
+
+    async fn asked_for(&self, texts: &[&str]) -> Vec<Option<Embedded>> {
+        let started = Instant::now();
+        let outcome = self.embedding.embed(texts).await;
+        match self.measured(started, outcome).await {
+            Some((model, vectors)) => {
+                vectors.into_iter().map(|values| Some(Embedded { model: model.clone(), values })).collect()
+            }
+            None => vec![None; texts.len()],
+        }
     }
 
     async fn measured(

@@ -7,6 +7,7 @@ mod disk_space;
 mod integrity;
 mod jwks;
 mod open_failures;
+mod runbooks;
 mod token_settings;
 mod usage_spool;
 mod volume;
@@ -15,9 +16,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use parking_lot::Mutex;
+
 use crate::app::App;
 
 pub(crate) use integrity::integrity_of;
+pub use runbooks::{RUNBOOKS, Runbook, runbook};
 
 /// A check that takes longer is itself a finding.
 const CHECK_MAX: Duration = Duration::from_secs(15);
@@ -58,6 +63,33 @@ pub struct Found {
     pub runbook: &'static str,
     /// What was found.
     pub finding: Finding,
+}
+
+/// Every finding of one round.
+#[derive(Debug, Clone)]
+pub struct Round {
+    /// When it began.
+    pub at: Timestamp,
+    /// What each check found.
+    pub found: Vec<Found>,
+}
+
+/// The newest round, for pages that must not wait for one.
+#[derive(Debug, Default)]
+pub struct Findings(Mutex<Option<Round>>);
+
+impl Findings {
+    /// The newest round; `None` before the first.
+    pub fn newest(&self) -> Option<Round> {
+        self.0.lock().clone()
+    }
+
+    /// How many checks failed in it.
+    pub fn failing(&self) -> usize {
+        let newest = self.0.lock();
+        let found = newest.iter().flat_map(|round| &round.found);
+        found.filter(|found| matches!(found.finding, Finding::Fail(_))).count()
+    }
 }
 
 type Look<'a> = Pin<Box<dyn Future<Output = Finding> + Send + 'a>>;
@@ -110,12 +142,14 @@ impl Finding {
     }
 }
 
-/// Runs every check.
+/// Runs every check, and remembers what was found.
 pub async fn run_all(app: &App) -> Vec<Found> {
+    let at = app.clock.now();
     let mut found = Vec::with_capacity(CHECKS.len());
     for check in CHECKS {
         found.push(check.run(app).await);
     }
+    *app.findings.0.lock() = Some(Round { at, found: found.clone() });
     found
 }
 

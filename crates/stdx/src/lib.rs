@@ -4,3 +4,4 @@ pub mod atomic_file;
 pub mod backoff;
 pub mod clock;
 pub mod random;
+pub mod stage;

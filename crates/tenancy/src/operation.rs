@@ -25,6 +25,8 @@ pub enum Operation {
     RevertMemory,
     /// Find memories by words and meaning.
     Search,
+    /// Pack the memories for a task into so many tokens.
+    RecallContext,
     /// Name the workspaces.
     ListWorkspaces,
     /// Count what is stored.
@@ -100,7 +102,7 @@ impl RateClass {
 
 impl Operation {
     /// Every operation there is.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::CreateMemory,
         Self::CreateMemoryBatch,
         Self::GetMemory,
@@ -111,6 +113,7 @@ impl Operation {
         Self::MemoryHistory,
         Self::RevertMemory,
         Self::Search,
+        Self::RecallContext,
         Self::ListWorkspaces,
         Self::Stats,
         Self::DescribeMcp,
@@ -149,6 +152,7 @@ impl Operation {
             Self::MemoryHistory => "memory_history",
             Self::RevertMemory => "revert_memory",
             Self::Search => "search",
+            Self::RecallContext => "recall_context",
             Self::ListWorkspaces => "list_workspaces",
             Self::Stats => "stats",
             Self::DescribeMcp => "describe_mcp",
@@ -191,7 +195,7 @@ impl Operation {
             | Self::ListWorkspaces
             | Self::Stats
             | Self::ExportMemories => Some(Scope::MemoriesRead),
-            Self::Search => Some(Scope::Search),
+            Self::Search | Self::RecallContext => Some(Scope::Search),
             Self::ShowUsage
             | Self::ShowTenant
             | Self::DeleteTenant
@@ -249,7 +253,7 @@ impl Operation {
             | Self::ListBackups
             | Self::ShowRun
             | Self::ExportMemories => RateClass::Read,
-            Self::Search => RateClass::Search,
+            Self::Search | Self::RecallContext => RateClass::Search,
         }
     }
 
@@ -265,7 +269,7 @@ impl Operation {
             Self::UpdateMemory | Self::DeleteMemory | Self::DeleteMemoriesByFilter | Self::RevertMemory => {
                 Counters { storage_bytes_delta: work.storage_bytes_delta, ..call }
             }
-            Self::Search => Counters { search_queries: 1, ..call },
+            Self::Search | Self::RecallContext => Counters { search_queries: 1, ..call },
             Self::GetMemory
             | Self::ListMemories
             | Self::MemoryHistory
@@ -312,8 +316,10 @@ mod tests {
         let work = Work { memories_created: 40, storage_bytes_delta: 9_000 };
         let batch = Operation::CreateMemoryBatch.counters(work);
         assert_eq!((batch.api_calls, batch.memories_created, batch.storage_bytes_delta), (1, 40, 9_000));
-        let search = Operation::Search.counters(Work::default());
-        assert_eq!((search.api_calls, search.search_queries, search.memories_created), (1, 1, 0));
+        for asked in [Operation::Search, Operation::RecallContext] {
+            let counted = asked.counters(Work::default());
+            assert_eq!((counted.api_calls, counted.search_queries, counted.memories_created), (1, 1, 0));
+        }
     }
 
     #[test]

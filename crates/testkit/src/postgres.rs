@@ -105,6 +105,28 @@ impl Server {
         succeed(&mut psql)
     }
 
+    /// Dumps a database into a file, as an operator would, while it is used.
+    ///
+    /// # Panics
+    /// When `pg_dump` fails.
+    pub fn dump(&self, database: &str, to: &Path) {
+        let mut dump = Command::new(self.programs.join("pg_dump"));
+        dump.arg("--format=custom").arg("--file").arg(to).arg(self.url(database));
+        succeed(&mut dump);
+    }
+
+    /// Makes a database of a dump and returns its URL.
+    ///
+    /// # Panics
+    /// When `pg_restore` fails.
+    pub fn restore(&self, dump: &Path, database: &str) -> String {
+        let url = self.database(database);
+        let mut restore = Command::new(self.programs.join("pg_restore"));
+        restore.args(["--dbname", &url, "--no-owner", "--exit-on-error"]).arg(dump);
+        succeed(&mut restore);
+        url
+    }
+
     /// The port, which stays the same over stops and starts.
     pub fn port(&self) -> u16 {
         self.port

@@ -56,14 +56,30 @@ pub(super) async fn of_tenant(reader: &impl GenericClient, tenant: &TenantId) ->
 pub(super) async fn newest(reader: &impl GenericClient) -> Answer<Vec<Backup>> {
     let some = reader
         .prepare_cached(
-            "SELECT * FROM backups b
-             WHERE created_at = (SELECT max(created_at) FROM backups WHERE tenant_id = b.tenant_id)
-                OR created_at = (SELECT max(created_at) FROM backups
-                                 WHERE tenant_id = b.tenant_id AND verified_at IS NOT NULL)
-             ORDER BY tenant_id, created_at DESC, id DESC",
+            "SELECT b.* FROM (
+                 SELECT tenant_id, max(created_at) AS newest,
+                     max(CASE WHEN verified_at IS NOT NULL THEN created_at END) AS proven
+                 FROM backups GROUP BY tenant_id
+             ) n JOIN backups b ON b.tenant_id = n.tenant_id AND b.created_at IN (n.newest, n.proven)
+             ORDER BY b.tenant_id, b.created_at DESC, b.id DESC",
         )
         .await?;
     reader.query(&some, &[]).await?.iter().map(backup).collect()
+}
+
+pub(super) async fn newest_of(reader: &impl GenericClient, tenants: &[TenantId]) -> Answer<Vec<Backup>> {
+    let named: Vec<_> = tenants.iter().map(TenantId::as_str).collect();
+    let some = reader
+        .prepare_cached(
+            "SELECT b.* FROM (
+                 SELECT tenant_id, max(created_at) AS newest,
+                     max(CASE WHEN verified_at IS NOT NULL THEN created_at END) AS proven
+                 FROM backups WHERE tenant_id = ANY($1) GROUP BY tenant_id
+             ) n JOIN backups b ON b.tenant_id = n.tenant_id AND b.created_at IN (n.newest, n.proven)
+             ORDER BY b.tenant_id, b.created_at DESC, b.id DESC",
+        )
+        .await?;
+    reader.query(&some, &[&named]).await?.iter().map(backup).collect()
 }
 
 pub(super) async fn forget(deed: &WriteTransaction<'_>, backup: &Backup, by: &Actor) -> Answer<()> {

@@ -47,13 +47,28 @@ pub(super) fn of_tenant(reader: &Connection, tenant: &TenantId) -> Result<Vec<Ba
 
 pub(super) fn newest(reader: &Connection) -> Result<Vec<Backup>, ControlError> {
     let mut some = reader.prepare_cached(
-        "SELECT * FROM backups b
-         WHERE created_at = (SELECT max(created_at) FROM backups WHERE tenant_id = b.tenant_id)
-            OR created_at = (SELECT max(created_at) FROM backups
-                             WHERE tenant_id = b.tenant_id AND verified_at IS NOT NULL)
-         ORDER BY tenant_id, created_at DESC, id DESC",
+        "SELECT b.* FROM (
+             SELECT tenant_id, max(created_at) AS newest,
+                 max(CASE WHEN verified_at IS NOT NULL THEN created_at END) AS proven
+             FROM backups GROUP BY tenant_id
+         ) n JOIN backups b ON b.tenant_id = n.tenant_id AND b.created_at IN (n.newest, n.proven)
+         ORDER BY b.tenant_id, b.created_at DESC, b.id DESC",
     )?;
     let rows = some.query_map([], backup)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn newest_of(reader: &Connection, tenants: &[TenantId]) -> Result<Vec<Backup>, ControlError> {
+    let named: Vec<_> = tenants.iter().map(TenantId::as_str).collect();
+    let mut some = reader.prepare_cached(
+        "SELECT b.* FROM (
+             SELECT tenant_id, max(created_at) AS newest,
+                 max(CASE WHEN verified_at IS NOT NULL THEN created_at END) AS proven
+             FROM backups WHERE tenant_id IN (SELECT value FROM json_each(?1)) GROUP BY tenant_id
+         ) n JOIN backups b ON b.tenant_id = n.tenant_id AND b.created_at IN (n.newest, n.proven)
+         ORDER BY b.tenant_id, b.created_at DESC, b.id DESC",
+    )?;
+    let rows = some.query_map([serde_json::Value::from(named).to_string()], backup)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 

@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 use super::outage::told;
 use super::{PostgresOptions, connect};
 use crate::ControlError;
+use crate::compatibility::{READER_MIN, require_readable};
 
 mod embedded {
     refinery::embed_migrations!("src/postgres/migrations");
@@ -45,6 +46,8 @@ pub struct Inspected {
     pub version: i64,
     /// The version this program needs.
     pub needed: i64,
+    /// Whether this program can work on it as it is.
+    pub usable: bool,
     /// Its stamp.
     pub environment: Option<String>,
 }
@@ -54,7 +57,11 @@ pub(crate) async fn inspect(options: &PostgresOptions) -> Result<Inspected, Cont
     let client = connect::direct(options).await?;
     let version = version(&client).await?;
     let environment = if version == 0 { None } else { stamp_of(&client).await? };
-    Ok(Inspected { version, needed: needed(), environment })
+    let usable = match version {
+        newer if newer > needed() => require_readable(newer, needed(), reader_min(&client).await?).is_ok(),
+        version => version == needed(),
+    };
+    Ok(Inspected { version, needed: needed(), usable, environment })
 }
 
 /// Checks the schema and the stamp, and sets up or migrates as `migrate` says. An empty database is always set up.
@@ -75,7 +82,7 @@ pub(crate) async fn migrate(
     let from = version(&client).await?;
     let to = needed();
     if from > to {
-        return Err(ControlError::NewerSchema { found: from, known: to });
+        require_readable(from, to, reader_min(&client).await?)?;
     }
     if from == 0 {
         require_empty(&client).await?;
@@ -91,7 +98,8 @@ pub(crate) async fn migrate(
         migrated.map_err(|error| ControlError::Unavailable(format!("migration failed: {error}")))?;
         stamp(&client, environment).await?;
     }
-    Ok(Migrated { from, to })
+    // A newer one that this program may work on stays as it is.
+    Ok(Migrated { from, to: from.max(to) })
 }
 
 /// The newest version this program knows.
@@ -113,6 +121,11 @@ async fn version(client: &Client) -> Result<i64, ControlError> {
         .await
         .map_err(unavailable)?;
     Ok(newest.get(0))
+}
+
+async fn reader_min(client: &Client) -> Result<Option<String>, ControlError> {
+    let row = client.query_opt(READER_MIN, &[]).await.map_err(unavailable)?;
+    Ok(row.map(|row| row.get(0)))
 }
 
 /// Refuses a database in which somebody else has made tables under our names.
@@ -150,4 +163,18 @@ async fn stamp(client: &Client, environment: Environment) -> Result<(), ControlE
 
 fn unavailable(error: tokio_postgres::Error) -> ControlError {
     ControlError::Unavailable(told(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_later_migration_says_who_may_go_on() {
+        let runner = embedded::migrations::runner();
+        for migration in runner.get_migrations().iter().filter(|migration| migration.version() > 3) {
+            let sql = migration.sql().unwrap_or_default();
+            assert!(sql.contains("'reader_min'"), "a migration writes reader_min into meta:\n{sql}");
+        }
+    }
 }

@@ -69,7 +69,10 @@ pub(super) async fn report(deed: &WriteTransaction<'_>, node: &str, hours: &[Nod
     let replace = deed
         .tx()
         .prepare_cached(
-            "INSERT INTO usage_node_hours VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            "INSERT INTO usage_node_hours (node, hour_start, requests, api_calls, search_queries, memories_created,
+                storage_bytes_delta, sent_requests, sent_api_calls, sent_search_queries, sent_memories_created,
+                sent_storage_bytes_delta, reported_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
              ON CONFLICT (hour_start, node) DO UPDATE SET
                  requests = excluded.requests, api_calls = excluded.api_calls,
                  search_queries = excluded.search_queries, memories_created = excluded.memories_created,

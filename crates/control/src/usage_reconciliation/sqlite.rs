@@ -66,7 +66,10 @@ pub(super) fn report(
     hours: &[NodeHour],
 ) -> Result<(), ControlError> {
     let mut replace = deed.tx().prepare_cached(
-        "INSERT OR REPLACE INTO usage_node_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        "INSERT OR REPLACE INTO usage_node_hours (node, hour_start, requests, api_calls, search_queries, memories_created,
+            storage_bytes_delta, sent_requests, sent_api_calls, sent_search_queries, sent_memories_created,
+            sent_storage_bytes_delta, reported_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     for NodeHour { hour_start, served, sent } in hours {
         let (a, b) = (served.counters, sent.counters);

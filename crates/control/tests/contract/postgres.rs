@@ -13,7 +13,7 @@ use stdx::clock::{ManualClock, SharedClock};
 use tenancy::Environment;
 use testkit::postgres::Server;
 
-use crate::START_MS;
+use crate::{Plane, START_MS, plane_on};
 
 fn clock() -> SharedClock {
     ManualClock::at(Timestamp::from_millisecond(START_MS).unwrap())
@@ -51,7 +51,10 @@ async fn an_older_schema_waits_for_a_command_and_a_newer_one_is_refused() {
 
     server.query("old", "UPDATE refinery_schema_history SET version = version + 100");
     let newer = open(&options, Migrate::Auto).await.unwrap_err();
-    assert!(matches!(newer, ControlError::NewerSchema { found: 99, known } if known == to), "{newer}");
+    assert!(
+        matches!(newer, ControlError::NewerSchema { found: 99, needed: 99, known } if known == to),
+        "{newer}"
+    );
 
     let taken = PostgresOptions::new(server.database("taken"));
     server.query("taken", "CREATE TABLE tenants (name text)");
@@ -61,6 +64,41 @@ async fn an_older_schema_waits_for_a_command_and_a_newer_one_is_refused() {
     let nobody = PostgresOptions::new("postgres://u:secret@127.0.0.1:1/none");
     let nobody = open(&nobody, Migrate::Auto).await.unwrap_err();
     assert!(nobody.is_unavailable() && !nobody.to_string().contains("secret"), "{nobody}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_says_so_is_worked_on_and_nothing_of_it_is_lost() {
+    let server = Arc::new(Server::start());
+    let plane = plane_on(&server, "next").await;
+    plane.tenant("acme").await;
+    let options = PostgresOptions::new(server.url("next"));
+    let known = Control::inspect_postgres(&options).await.unwrap().needed;
+    let next = known + 1;
+    let migrate = format!(
+        "ALTER TABLE tenants ADD COLUMN region text NOT NULL DEFAULT 'here';
+         ALTER TABLE usage_node_hours ADD COLUMN late bigint NOT NULL DEFAULT 0;
+         UPDATE tenants SET region = 'there';
+         INSERT INTO meta (name, value) VALUES ('reader_min', '{known}');
+         INSERT INTO refinery_schema_history (version, name) VALUES ({next}, 'next')"
+    );
+    server.query("next", &migrate);
+    // One that runs goes on, and one that is started anew does too.
+    plane.tenant("meanwhile").await;
+    let again = open(&options, Migrate::Require).await.unwrap();
+    let again = Plane { control: again, ..plane };
+    again.tenant("later").await;
+    let regions = server.query("next", "SELECT slug, region FROM tenants ORDER BY slug");
+    assert_eq!(regions.trim(), "acme|there\nlater|here\nmeanwhile|here");
+    let found = Control::inspect_postgres(&options).await.unwrap();
+    assert_eq!((found.version, found.usable), (next, true));
+    let asked = Control::migrate_postgres(&options, Environment::Dev).await.unwrap();
+    assert_eq!(asked, Migrated { from: next, to: next });
+
+    server.query("next", &format!("UPDATE meta SET value = '{next}' WHERE name = 'reader_min'"));
+    let refused = open(&options, Migrate::Auto).await.unwrap_err();
+    let told = format!("takes an engram that knows version {next}; this one knows {known}");
+    assert!(refused.to_string().contains(&told), "{refused}");
+    assert!(!Control::inspect_postgres(&options).await.unwrap().usable);
 }
 
 #[tokio::test]

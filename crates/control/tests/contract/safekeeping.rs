@@ -66,6 +66,14 @@ async fn the_newest_and_the_newest_proven_backup_of_everybody_are_found(plane: P
     let mut found: Vec<_> = control.newest_backups().await.unwrap().into_iter().map(|b| b.id).collect();
     found.sort();
     assert_eq!(found, ["bkp_2", "bkp_3", "bkp_4"]);
+    for (tenants, wanted) in [
+        (&[acme.id.clone()][..], &["bkp_3", "bkp_2"][..]),
+        (std::slice::from_ref(&other.id), &["bkp_4"]),
+        (&[], &[]),
+    ] {
+        let found = control.newest_backups_of(tenants).await.unwrap();
+        assert_eq!(found.into_iter().map(|b| b.id).collect::<Vec<_>>(), wanted);
+    }
 }
 
 pub(crate) fn wrapped(operator_key: &str, sealed: &str) -> WrappedBackupKey {

@@ -55,11 +55,14 @@ pub(crate) struct Kept {
 }
 
 /// How many lines of each kind there were.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Totals {
     pub(crate) memories: u64,
     pub(crate) earlier_versions: u64,
+    /// Memories that a damaged file still named, and that could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) lost: Vec<MemoryId>,
 }
 
 /// One version of a memory. Its vector does not travel: whoever reads it makes one of its own model.

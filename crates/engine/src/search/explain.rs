@@ -25,6 +25,7 @@ pub(super) fn explain(plan: &Plan, ranked: &Ranked, memory: &Memory) -> Explanat
         raw: shown(ranked.raw),
         matched_terms: matched.cloned().collect(),
         signals: ranked.signals.named(Weights::of(plan.ranking)).map(signal).to_vec(),
+        repeats: None,
     }
 }
 

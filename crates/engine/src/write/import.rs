@@ -108,6 +108,7 @@ impl Session<'_> {
         self.put_fact(&memory, analysed, place)?;
         self.put_terms(memory.id, analysed, String::new())?;
         progress.done.memories += 1;
+        progress.done.storage_bytes_delta += (memory.content.len() + to_json(&memory.metadata)?.len()) as i64;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::{Analysed, Session, ms};
 use crate::error::EngineError;
+use crate::facet;
 use crate::index::{Fact, IndexChange};
 use crate::memory::{Memory, MemoryId};
 use crate::typo;
@@ -50,7 +51,10 @@ impl Session<'_> {
             importance: memory.importance as f32,
         };
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+            .prepare_cached(
+                "INSERT OR REPLACE INTO fact (memory_id, tokens, session, position, actor, at, expires_at, importance, \
+                 stated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?
             .execute((
                 memory.id,
                 fact.tokens,
@@ -63,6 +67,9 @@ impl Session<'_> {
                 fact.stated,
             ))?;
         self.changes.push(IndexChange::Put { id: memory.id, fact });
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO facet (rowid, terms) VALUES (?, ?)")?
+            .execute((memory.id, facet::terms(memory)))?;
         Ok(())
     }
 

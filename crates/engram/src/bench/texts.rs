@@ -4,6 +4,8 @@
 use embedding::StaticModel;
 use serde_json::{Value, json};
 
+use super::dice::Dice;
+
 /// Words of the vocabulary: the most frequent whole English words of the built-in model's own list.
 const WORDS: usize = 6_000;
 /// Words this frequent carry no meaning; queries do without them.
@@ -57,6 +59,11 @@ impl Texts {
             sum
         });
         Self { seed, weights: weights.collect(), words }
+    }
+
+    /// What they are made from.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The body of the memory of this number, as `POST /v1/memories` takes it.
@@ -121,34 +128,6 @@ impl Texts {
         let total = self.weights.last().copied().unwrap_or_default();
         let wanted = dice.fraction() * total;
         self.words[self.weights.partition_point(|weight| *weight < wanted).min(self.words.len() - 1)]
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014): small, fast and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64, number: u64) -> Self {
-        let mut dice = Self(seed.wrapping_add(number.wrapping_mul(0xD134_2543_DE82_EF95)));
-        dice.next();
-        dice
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.fraction() * bound as f64) as usize
-    }
-
-    /// From 0 up to but not including 1.
-    fn fraction(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

@@ -83,6 +83,7 @@ async fn status(config: &Config, format: Format) -> Result<(), Failure> {
             "state": match found.version {
                 0 => "empty",
                 version if version < found.needed => "older",
+                version if version > found.needed && found.usable => "newer, and this program can use it",
                 version if version > found.needed => "newer",
                 _ => "current",
             },

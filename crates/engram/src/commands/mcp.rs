@@ -38,7 +38,7 @@ pub(crate) struct Mcp {
 impl Mcp {
     pub(crate) async fn run(self, shared: &Shared) -> Result<(), Failure> {
         let config = shared.configuration()?;
-        start_logging(&config.telemetry);
+        start_logging(&config.telemetry, &config.traces);
         let switch = Arc::new(Switch::new(self.reach, shared.clone(), self.tenant.tenant));
         // Found before the first line comes, so that a wrong folder or key address is told at once.
         switch.connect().await?;

@@ -1,4 +1,4 @@
-//! `engram memory`: add, get, search, list and delete memories, for people at a terminal.
+//! `engram memory`: add, get, search, recall, list and delete memories, for people at a terminal.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -13,6 +13,7 @@ Examples:
   engram memory add \"Anna prefers tea to coffee\" --kind preference --tag drinks
   echo \"a long text\" | engram memory add -
   engram memory search \"what does Anna drink?\" --limit 3
+  engram memory context \"announce the release\" --budget-tokens 500
   engram memory list --workspace default
   engram memory get 1
   engram memory delete 1";
@@ -36,6 +37,8 @@ enum Deed {
     Get(Get),
     /// Find memories by words and meaning
     Search(Search),
+    /// Recall what bears on a task, ready to paste into a prompt
+    Context(Context),
     /// List memories, newest first
     List(List),
     /// Forget one memory
@@ -101,9 +104,40 @@ pub(crate) struct Search {
     /// A filter in JSON, as in '{"kind": "decision", "importance": {"gte": 0.5}}'
     #[arg(long, value_name = "JSON")]
     filters: Option<String>,
+    /// How much novelty counts beside the score, 0 to 1
+    #[arg(long, value_name = "SHARE")]
+    diversity: Option<f64>,
     /// Say where each score comes from
     #[arg(long)]
     explain: bool,
+    #[command(flatten)]
+    tenant: AsTenant,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+#[derive(Debug, Args)]
+struct Context {
+    /// The task, in plain words
+    query: String,
+    /// Most tokens of the text, 64 to 32000 (an estimate)
+    #[arg(long, default_value_t = 2_000, value_name = "TOKENS")]
+    budget_tokens: u32,
+    /// Most memories, 1 to 200
+    #[arg(long)]
+    limit: Option<u32>,
+    /// relevance (the best match first) or time (the oldest first)
+    #[arg(long, default_value = "relevance")]
+    order: String,
+    /// Only this workspace
+    #[arg(long)]
+    workspace: Option<String>,
+    /// A filter in JSON, as in '{"kind": "decision"}'
+    #[arg(long, value_name = "JSON")]
+    filters: Option<String>,
+    /// Only memories with at least this score
+    #[arg(long, value_name = "SCORE")]
+    min_score: Option<f64>,
     #[command(flatten)]
     tenant: AsTenant,
     #[command(flatten)]
@@ -142,6 +176,7 @@ impl Memory {
         match self.deed {
             Deed::Add(add) => add.run(shared).await,
             Deed::Search(search) => search.run(shared).await,
+            Deed::Context(context) => context.run(shared).await,
             Deed::Get(get) => {
                 let path = format!("/v1/memories/{}", get.id);
                 let memory: Value =
@@ -200,13 +235,43 @@ impl Search {
         if let Some(workspace) = self.workspace {
             body["workspace"] = workspace.into();
         }
+        if let Some(diversity) = self.diversity {
+            body["diversity"] = diversity.into();
+        }
         if let Some(filters) = self.filters {
-            body["filters"] = serde_json::from_str(&filters)
-                .map_err(|error| Failure::usage(format!("--filters is not JSON: {error}")))?;
+            body["filters"] = filters_of(&filters)?;
         }
         let answer: Value =
             ask(&self.reach, &self.tenant, shared, async |door| door.post("/v1/search", &body).await).await?;
         show(shared, &answer, hits)
+    }
+}
+
+impl Context {
+    async fn run(self, shared: &Shared) -> Result<(), Failure> {
+        let body = json!({
+            "query": self.query,
+            "budget_tokens": self.budget_tokens,
+            "limit": self.limit,
+            "order": self.order,
+            "workspace": self.workspace,
+            "filters": self.filters.as_deref().map(filters_of).transpose()?,
+            "min_score": self.min_score,
+        });
+        let answer: Value =
+            ask(&self.reach, &self.tenant, shared, async |door| door.post("/v1/context", &body).await)
+                .await?;
+        show(shared, &answer, |answer| {
+            match answer["text"].as_str() {
+                Some(text) if !text.is_empty() => terminal::line(text),
+                _ => terminal::remark("nothing is remembered of it"),
+            }
+            let left_out = &answer["left_out"];
+            terminal::remark(format!(
+                "about {} tokens; left out: {} that say the same, {} for want of room",
+                answer["tokens"], left_out["near_duplicates"], left_out["over_budget"],
+            ));
+        })
     }
 }
 
@@ -234,6 +299,10 @@ impl List {
             }
         })
     }
+}
+
+fn filters_of(text: &str) -> Result<Value, Failure> {
+    serde_json::from_str(text).map_err(|error| Failure::usage(format!("--filters is not JSON: {error}")))
 }
 
 /// Opens the door, asks once, closes it.

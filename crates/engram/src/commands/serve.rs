@@ -67,7 +67,7 @@ impl Serve {
             ("metrics.listen", self.metrics_listen),
         ])?)?;
         let format = if self.json_ready { Format::Json } else { shared.format() };
-        start_logging(&config.telemetry);
+        start_logging(&config.telemetry, &config.traces);
         safety::require(&config)?;
 
         let mut signals = Signals::catch()?;

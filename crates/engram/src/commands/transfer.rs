@@ -1,4 +1,4 @@
-//! `engram export` and `engram import`: all of a tenant's memories, with their ids, versions and times, as lines of JSON.
+//! `engram export`, `engram import` and `engram salvage`: all of a tenant's memories, with their ids, versions and times, as lines of JSON.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use tokio::io::{
 };
 
 use crate::cli::{AsTenant, Reach, Shared};
-use crate::door::Door;
+use crate::door::{Door, encode};
 use crate::failure::Failure;
 use crate::terminal::{self, Format};
 
@@ -33,10 +33,19 @@ Examples:
 The lines hold every memory with its id, versions and times, so that what is imported is what was exported. A bad line is
 named, and nothing is stored then. The same import twice changes nothing.";
 
+const SALVAGE_EXAMPLES: &str = "\
+Examples:
+  engram salvage saved.jsonl --tenant acme           what the damaged file of acme still holds
+  engram restore --tenant acme --latest-verified     first bring back the last good backup
+  engram import saved.jsonl --tenant acme            then add what it did not have
+
+Without --file it reads the file in quarantine, or the newest damaged one that a restore replaced. The last line names the
+memories that are lost. The damaged file stays as it is.";
+
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 64 * 1024;
 /// An export's last line is shorter than this.
-const LAST_LINE_BYTES_MAX: u64 = 4_096;
+const LAST_LINE_BYTES_MAX: u64 = 256 * 1_024;
 
 /// Write every memory of a tenant, with its versions, as lines of JSON
 #[derive(Debug, Args)]
@@ -65,6 +74,22 @@ pub(crate) struct Import {
     reach: Reach,
 }
 
+/// Write what a tenant's damaged file still holds, as lines that `engram import` takes
+#[derive(Debug, Args)]
+#[command(after_help = SALVAGE_EXAMPLES)]
+pub(crate) struct Salvage {
+    /// A new file; - is standard output
+    to: PathBuf,
+    /// The tenant whose file is damaged
+    #[arg(long, value_name = "SLUG")]
+    tenant: String,
+    /// A damaged file that a restore replaced, as `engram restore --list` names it
+    #[arg(long, value_name = "NAME")]
+    file: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Ids {
     /// An id that another memory has is refused.
@@ -76,13 +101,24 @@ enum Ids {
 impl Export {
     pub(crate) async fn run(self, shared: &Shared) -> Result<(), Failure> {
         let door = Door::open(&self.reach, shared).await?.acting_for(self.tenant.tenant.as_deref());
-        let outcome = export(&door, shared.format(), &self.file).await;
+        let outcome = export(&door, shared.format(), "/v1/export", &self.file).await;
         door.close().await;
         outcome
     }
 }
 
-async fn export(door: &Door, format: Format, file: &Path) -> Result<(), Failure> {
+impl Salvage {
+    pub(crate) async fn run(self, shared: &Shared) -> Result<(), Failure> {
+        let door = Door::open(&self.reach, shared).await?;
+        let file = self.file.map(|name| format!("?file={}", encode(&name))).unwrap_or_default();
+        let path = format!("/tenants/{}/salvage{file}", encode(&self.tenant));
+        let outcome = export(&door, shared.format(), &path, &self.to).await;
+        door.close().await;
+        outcome
+    }
+}
+
+async fn export(door: &Door, format: Format, from: &str, file: &Path) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::refused(format!("{}: {error}", file.display()));
     let to_output = file == Path::new("-");
     let mut sink: Box<dyn AsyncWrite + Unpin> = if to_output {
@@ -93,7 +129,7 @@ async fn export(door: &Door, format: Format, file: &Path) -> Result<(), Failure>
         )
     };
     let bar = bar(format, None);
-    let written = write_lines(door, &mut sink, &bar).await;
+    let written = write_lines(door, from, &mut sink, &bar).await;
     bar.finish_and_clear();
     if written.is_err() && !to_output {
         // Half an export is none.
@@ -107,7 +143,12 @@ async fn export(door: &Door, format: Format, file: &Path) -> Result<(), Failure>
     match format {
         Format::Json => terminal::json(&json!({"file": file, "bytes": written, "end": last})),
         Format::People => {
-            terminal::line(format!("exported {} to {}", indicatif::HumanBytes(written), file.display()));
+            let memories = &last["end"]["memories"];
+            let bytes = indicatif::HumanBytes(written);
+            terminal::line(format!("wrote {memories} memories ({bytes}) to {}", file.display()));
+            if let Some(lost) = last["end"]["lost"].as_array() {
+                terminal::line(format!("lost: {} memories, named in the last line", lost.len()));
+            }
             Ok(())
         }
     }
@@ -115,10 +156,11 @@ async fn export(door: &Door, format: Format, file: &Path) -> Result<(), Failure>
 
 async fn write_lines(
     door: &Door,
+    from: &str,
     sink: &mut (dyn AsyncWrite + Unpin),
     bar: &ProgressBar,
 ) -> Result<u64, Failure> {
-    let mut body = door.stream(Method::GET, "/v1/export", Body::empty()).await?.into_body();
+    let mut body = door.stream(Method::GET, from, Body::empty()).await?.into_body();
     let mut written = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Failure::refused(format!("the export was cut off: {error}")))?;

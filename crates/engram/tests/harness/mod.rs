@@ -60,7 +60,10 @@ impl Folder {
 pub(crate) fn engram<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_engram"));
     command.args(args).stdin(Stdio::null());
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ENGRAM_")) {
+    let ours = |name: &std::ffi::OsString| {
+        ["ENGRAM_", "OTEL_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
     command

@@ -21,6 +21,7 @@ use crate::console::Console;
 use crate::jobs::{Deletions, ReconciledUsage};
 use crate::telemetry::{History, RouteTimes, Telemetry};
 use crate::vectors::Vectors;
+use crate::watch::Findings;
 
 /// Why the service does not start; each is one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +137,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         telemetry,
         route_times: RouteTimes::default(),
         history: History::default(),
+        findings: Findings::default(),
         console,
         lifecycle,
         deletions: Deletions::default(),
@@ -143,6 +145,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         dev,
         background: Mutex::default(),
     });
+    backups::keep_before_migration(&app);
     if let Err(error) = backups::fail_interrupted(&app).await {
         tracing::warn!(%error, "restores that were cut short are not on record");
     }

@@ -1,6 +1,7 @@
 //! Backs up tenants while they are written to.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,7 +33,18 @@ pub(crate) async fn back_up_tenant(
 ) -> Result<Backup, Trouble> {
     let begun = Instant::now();
     let outcome = attempt(app, tenant, reason, by, progress).await;
-    match &outcome {
+    tell(tenant, begun, &outcome, progress);
+    outcome
+}
+
+/// Counts a backup that ended.
+pub(super) fn tell(
+    tenant: &TenantId,
+    begun: Instant,
+    outcome: &Result<Backup, Trouble>,
+    progress: &Progress,
+) {
+    match outcome {
         Ok(backup) => {
             metrics::counter!("engram_backups_total", "result" => "ok").increment(1);
             metrics::counter!("engram_backup_bytes_total").increment(backup.size_bytes);
@@ -45,7 +57,6 @@ pub(crate) async fn back_up_tenant(
             tracing::error!(%tenant, stage = progress.current_stage(), %error, "a backup failed");
         }
     }
-    outcome
 }
 
 async fn attempt(
@@ -65,10 +76,23 @@ async fn attempt(
     let (file, copy) = (scratch.file("engram.db"), scratch.file("engram.db"));
     lease.read(move |store| store.snapshot(&copy)).await?;
     drop(lease);
-    let mut at = app.clock.now();
+    ship_copy(app, tenant, &file, reason, Some(stamp), by, progress).await
+}
 
+/// Ships `file`, a copy of the tenant's store that nobody has open, and puts it on record. `stamp` is what
+/// [`Fleet::change_stamp`](fleet::Fleet::change_stamp) said before it was copied.
+pub(super) async fn ship_copy(
+    app: &App,
+    tenant: &TenantId,
+    file: &Path,
+    reason: Reason,
+    stamp: Option<String>,
+    by: &Actor,
+    progress: &Progress,
+) -> Result<Backup, Trouble> {
+    let mut at = app.clock.now();
     progress.stage("examining");
-    let facts = super::smoke::examined(&file).await?;
+    let facts = super::smoke::examined(file).await?;
     let subject = subject_of(tenant)?;
     let key = data_key(app, Kind::Database, &subject).await?;
 
@@ -85,7 +109,7 @@ async fn attempt(
             facts: to_manifest(&facts),
             made_by: concat!("engram ", env!("CARGO_PKG_VERSION")).to_owned(),
         };
-        match backup::ship(&app.backups.vault, &key, &file, description, &told).await {
+        match backup::ship(&app.backups.vault, &key, file, description, &told).await {
             Err(BackupError::Taken { .. }) if tries < TRIES_MAX => {
                 tries += 1;
                 at = at.saturating_add(SignedDuration::from_millis(1)).unwrap_or(at);
@@ -107,7 +131,7 @@ async fn attempt(
         plain_bytes: manifest.plain_bytes,
         memories: facts.memories(),
         ids_handed_out: facts.ids_handed_out,
-        source_stamp: Some(stamp),
+        source_stamp: stamp,
         verified_at: None,
     };
     app.control.record_backup(&made, by).await?;

@@ -7,7 +7,7 @@ use std::io::BufWriter;
 use backup::{
     BackupId, Description, Facts, Found, Kept, Kind, Manifest, Policy, Reason, Subject, TableFacts, removals,
 };
-use control::ExportedKeys;
+use control::{AuditQuery, ExportedKeys};
 use jiff::{SignedDuration, Timestamp};
 
 use super::data_key::data_key;
@@ -17,6 +17,30 @@ use crate::app::App;
 
 /// Whose backups these are.
 const SUBJECT: &str = "control";
+/// Deeds after which a backup is due at once: a rebuild from before them would give back what was taken away.
+const TAKEN_AWAY: &[&str] = &[
+    "delete_tenant",
+    "erase_memories",
+    "remove_member",
+    "revoke_api_key",
+    "revoke_invite",
+    "rotate_api_key",
+    "set_member_role",
+    "set_tenant_status",
+];
+/// Deeds of the service itself, which the vault tells of without the control plane.
+const CHORES: &[&str] = &[
+    "begin_restore",
+    "create_backup",
+    "destroy_backup_key",
+    "finish_restore",
+    "finish_tenant_deletion",
+    "remove_backup",
+];
+/// The longest that any other deed waits for its backup.
+const CHANGES_WAIT_MAX: SignedDuration = SignedDuration::from_mins(10);
+/// Deeds that are looked at, from the newest; more than this in a minute are not expected.
+const DEEDS_READ: usize = 500;
 /// Version of the lines of an export.
 const EXPORT_VERSION: i64 = 1;
 
@@ -34,12 +58,14 @@ pub(crate) async fn back_up_control_plane(
     progress: &Progress,
 ) -> Result<Manifest, Trouble> {
     progress.stage("exporting");
+    // Before the export: a deed done meanwhile makes the next backup due.
+    let at = app.clock.now();
     let scratch = Scratch::new(&app.fleet)?;
     let path = scratch.file("control.jsonl");
     let file =
         File::create(&path).map_err(|error| Trouble::Refused(format!("{}: {error}", path.display())))?;
     let (_, written) = app.control.export(BufWriter::new(file), ExportedKeys::DestroyedOnly, |_| {}).await?;
-    let (subject, at) = (subject()?, app.clock.now());
+    let subject = subject()?;
     let key = data_key(app, Kind::ControlPlane, &subject).await?;
     progress.stage("shipping");
     let rows =
@@ -63,20 +89,37 @@ pub(crate) async fn back_up_control_plane(
     Ok(backup::ship(&app.backups.vault, &key, &path, description, &told).await?)
 }
 
-/// Backs the control plane up if its newest backup is older than `older_than`, and removes those that the rules let go.
+/// Whether the control plane should be backed up now: its newest backup is older than `older_than`, or does not know of a deed
+/// that must not be undone by a rebuild.
 ///
 /// # Errors
 /// [`Trouble`].
-pub(crate) async fn keep_control_plane(
-    app: &App,
+pub(crate) async fn control_plane_is_due(app: &App, older_than: SignedDuration) -> Result<bool, Trouble> {
+    let newest = whole(app).await?.iter().map(|kept| kept.at).max();
+    let deeds = app.control.audit_log(AuditQuery { limit: DEEDS_READ, ..AuditQuery::default() }).await?;
+    let deeds: Vec<_> = deeds.iter().map(|deed| (deed.action.as_str(), deed.occurred_at)).collect();
+    Ok(is_due(newest, app.clock.now(), older_than, &deeds))
+}
+
+fn is_due(
+    newest: Option<Timestamp>,
+    now: Timestamp,
     older_than: SignedDuration,
-    progress: &Progress,
-) -> Result<bool, Trouble> {
-    let kept = whole(app).await?;
-    let newest = kept.iter().map(|kept| kept.at).max();
-    if newest.is_some_and(|at| app.clock.now().duration_since(at) < older_than) {
-        return Ok(false);
-    }
+    deeds: &[(&str, Timestamp)],
+) -> bool {
+    let Some(newest) = newest else { return true };
+    let age = now.duration_since(newest);
+    age >= older_than
+        || deeds.iter().filter(|(_, at)| *at >= newest).any(|(action, _)| {
+            TAKEN_AWAY.contains(action) || (age >= CHANGES_WAIT_MAX && !CHORES.contains(action))
+        })
+}
+
+/// Backs the control plane up, and removes those backups that the rules let go.
+///
+/// # Errors
+/// [`Trouble`].
+pub(crate) async fn keep_control_plane(app: &App, progress: &Progress) -> Result<(), Trouble> {
     back_up_control_plane(app, Reason::Scheduled, progress).await?;
     let settings = &app.config.backup;
     let policy =
@@ -84,7 +127,7 @@ pub(crate) async fn keep_control_plane(
     for object in removals(&whole(app).await?, &policy) {
         app.backups.vault.remove_backup(Kind::ControlPlane, &object).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
 async fn whole(app: &App) -> Result<Vec<Kept<String>>, Trouble> {
@@ -106,6 +149,28 @@ pub(super) fn moment_of(object: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deed_that_takes_away_is_backed_up_at_once_and_others_soon() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let minutes = |ago: i64| now - SignedDuration::from_mins(ago);
+        let check = |newest: Option<i64>, deeds: &[(&str, i64)], due: bool| {
+            let deeds: Vec<_> = deeds.iter().map(|(action, ago)| (*action, minutes(*ago))).collect();
+            let found = is_due(newest.map(minutes), now, SignedDuration::from_hours(24), &deeds);
+            assert_eq!(found, due, "{newest:?} {deeds:?}");
+        };
+        check(None, &[], true);
+        check(Some(1), &[], false);
+        check(Some(24 * 60), &[], true);
+        check(Some(1), &[("erase_memories", 0)], true);
+        check(Some(1), &[("erase_memories", 1)], true);
+        check(Some(1), &[("erase_memories", 2)], false);
+        check(Some(1), &[("create_tenant", 0)], false);
+        check(Some(10), &[("create_tenant", 9)], true);
+        check(Some(10), &[("create_tenant", 11)], false);
+        check(Some(60), &[("create_backup", 9), ("finish_restore", 8)], false);
+        check(Some(1), &[("create_backup", 0), ("revoke_api_key", 0)], true);
+    }
 
     #[test]
     fn a_name_says_its_moment() {

@@ -19,12 +19,24 @@ pub(crate) fn content_hash(tenant: &TenantId, content: &str) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Deletes from a store what is on record as erased; returns the ids that were there.
-pub(crate) fn erase_again(store: &Store, erasures: &[Erasure]) -> Result<Vec<i64>, EngineError> {
-    let mut erased = Vec::new();
+/// What was on record as erased and still there.
+#[derive(Debug, Default)]
+pub(crate) struct ErasedAgain {
+    /// The memories.
+    pub(crate) ids: Vec<i64>,
+    /// Bytes of content and metadata given back (negative).
+    pub(crate) storage_bytes_delta: i64,
+}
+
+/// Deletes from a store what is on record as erased.
+pub(crate) fn erase_again(store: &Store, erasures: &[Erasure]) -> Result<ErasedAgain, EngineError> {
+    let mut erased = ErasedAgain::default();
     for erasure in erasures {
         match store.delete(erasure.memory_id) {
-            Ok(_) => erased.push(erasure.memory_id),
+            Ok(deleted) => {
+                erased.ids.push(erasure.memory_id);
+                erased.storage_bytes_delta += deleted.storage_bytes_delta;
+            }
             Err(EngineError::MemoryNotFound(_)) => {}
             Err(error) => return Err(error),
         }

@@ -286,7 +286,7 @@ async fn swap_in(
     let (path, options) = (file.to_owned(), store_options(app));
     let (erased, memories) = smoke::blocking(move || {
         let store = Store::open(&path, options)?;
-        let erased = erase_again(&store, &erasures)?;
+        let erased = erase_again(&store, &erasures)?.ids;
         store.keep_ids_above(ids_above)?;
         store.checkpoint()?;
         Ok((erased, store.tally()?.memories))
@@ -355,7 +355,7 @@ async fn into_folder(
         }
         let (erased, memories) = {
             let store = Store::open(&from, options)?;
-            let erased = erase_again(&store, &erasures)?;
+            let erased = erase_again(&store, &erasures)?.ids;
             smoke::ask(&store)?;
             store.checkpoint()?;
             (erased, store.tally()?.memories)

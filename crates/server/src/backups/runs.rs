@@ -185,6 +185,12 @@ impl Runs {
         runs.iter().rev().map(|run| run.lock()).find(|run| run.id == id).map(|run| run.clone())
     }
 
+    /// The newest runs, at work or ended, newest first.
+    pub fn newest(&self, limit: usize) -> Vec<RunState> {
+        let runs = self.runs.lock();
+        runs.iter().rev().take(limit).map(|run| run.lock().clone()).collect()
+    }
+
     /// Runs that are at work.
     pub fn at_work(&self) -> Vec<RunState> {
         let runs = self.runs.lock();

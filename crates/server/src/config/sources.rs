@@ -11,18 +11,24 @@ use super::setting::{self, Setting, Shape};
 /// Variables of commands that talk to a service, which are no settings of one.
 const CLIENT_VARIABLES: &[&str] = &["ENGRAM_URL", "ENGRAM_API_KEY", "ENGRAM_TENANT", "ENGRAM_CONFIG"];
 
-/// Variables by which tools of S3 name their credentials, and ours that they stand in for.
-const S3_VARIABLES: &[(&str, &str)] = &[
-    ("AWS_ACCESS_KEY_ID", "ENGRAM_BACKUP_VAULT_ACCESS_KEY_ID"),
-    ("AWS_SECRET_ACCESS_KEY", "ENGRAM_BACKUP_VAULT_SECRET_ACCESS_KEY"),
+/// Variables of others' tools, S3 and OpenTelemetry, and the settings that they stand in for.
+const STAND_INS: &[(&str, &str)] = &[
+    ("AWS_ACCESS_KEY_ID", "backup.vault_access_key_id"),
+    ("AWS_SECRET_ACCESS_KEY", "backup.vault_secret_access_key"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "telemetry.otlp_headers"),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "telemetry.otlp_timeout_ms"),
+    ("OTEL_SERVICE_NAME", "telemetry.service_name"),
 ];
+/// How OpenTelemetry's variables say which protocol their endpoint speaks, and the one that is spoken here.
+const OTLP_PROTOCOL: (&str, &str) = ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf");
 
 /// Everything that was said about the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// A TOML file.
     pub file: Option<PathBuf>,
-    /// `ENGRAM_*` variables, name and value.
+    /// `ENGRAM_*` variables and those that stand in for them, name and value.
     pub variables: Vec<(String, String)>,
     /// Flags, as the setting's name and its value.
     pub flags: Vec<(String, String)>,
@@ -46,19 +52,22 @@ struct Said {
 }
 
 impl Sources {
-    /// The `ENGRAM_*` variables of this process; `ENGRAM_CONFIG` names the file.
+    /// The variables of this process; `ENGRAM_CONFIG` names the file.
     #[allow(clippy::disallowed_methods, reason = "the configuration is where the environment is read")]
     pub fn from_environment() -> Self {
         let said: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        let ours = said.iter().filter(|(name, _)| name.starts_with("ENGRAM_")).cloned();
-        let stand_ins = S3_VARIABLES.iter().filter_map(|(theirs, ours)| {
-            let (_, value) = said.iter().find(|(name, value)| name == theirs && !value.is_empty())?;
-            Some(((*ours).to_owned(), value.clone()))
-        });
+        let ours = said.iter().filter(|(name, _)| name.starts_with("ENGRAM_"));
+        let stand_ins = said.iter().filter(|(name, value)| stands_in(name) && !value.is_empty());
+        let speaks_otherwise =
+            |(name, value): &&(String, String)| name == OTLP_PROTOCOL.0 && value != OTLP_PROTOCOL.1;
+        let stand_ins: Vec<_> = match said.iter().find(speaks_otherwise) {
+            Some(_) => stand_ins.filter(|(name, _)| !name.starts_with("OTEL_")).collect(),
+            None => stand_ins.collect(),
+        };
         // What is said by our own name comes last and holds.
-        let variables = stand_ins.chain(ours).collect();
+        let variables = stand_ins.into_iter().chain(ours).cloned().collect();
         let file = std::env::var_os("ENGRAM_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
         Self { file, variables, flags: Vec::new() }
     }
@@ -77,7 +86,7 @@ impl Sources {
             if CLIENT_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
-            match setting::all().find(|setting| setting.variable() == *name) {
+            match setting_of(name) {
                 Some(setting) => said.push(Said { setting, text: value.clone(), place: name.clone() }),
                 None => problems.push(unknown(name, setting::all().map(Setting::variable).collect())),
             }
@@ -118,6 +127,18 @@ impl Sources {
         }
         said
     }
+}
+
+/// The setting that a variable means.
+fn setting_of(variable: &str) -> Option<&'static Setting> {
+    match STAND_INS.iter().find(|(theirs, _)| *theirs == variable) {
+        Some((_, ours)) => Setting::named(ours),
+        None => setting::all().find(|setting| setting.variable() == variable),
+    }
+}
+
+fn stands_in(variable: &str) -> bool {
+    STAND_INS.iter().any(|(theirs, _)| *theirs == variable)
 }
 
 /// The environment decides the other defaults, so it is looked up first.
@@ -259,6 +280,29 @@ mod tests {
         assert_eq!(url.shown(&config).unwrap(), "postgres://u:***@h/db");
         assert_eq!(config.place_of(url), Some("ENGRAM_CONTROL_URL"));
         assert_eq!(config.place_of(Setting::named("listen").unwrap()), None);
+    }
+
+    #[test]
+    fn variables_of_other_tools_stand_in_for_ours() {
+        let (all, _kept) = sources(
+            "",
+            &[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://one:4318/"),
+                ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=secret"),
+                ("OTEL_SERVICE_NAME", "theirs"),
+                ("ENGRAM_TELEMETRY_SERVICE_NAME", "ours"),
+            ],
+            &[],
+        );
+        let config = Config::load(&all).unwrap();
+        assert_eq!(config.traces.endpoint.as_deref(), Some("http://one:4318"));
+        assert_eq!(config.traces.service_name, "ours");
+        let headers = Setting::named("telemetry.otlp_headers").unwrap();
+        assert_eq!(headers.shown(&config).unwrap(), "(set)");
+        assert_eq!(config.place_of(headers), Some("OTEL_EXPORTER_OTLP_HEADERS"));
+        let (wrong, _kept) = sources("", &[("OTEL_EXPORTER_OTLP_HEADERS", "secret")], &[]);
+        let told = Config::load(&wrong).unwrap_err().to_string();
+        assert!(told.starts_with("OTEL_EXPORTER_OTLP_HEADERS must be") && !told.contains("secret"), "{told}");
     }
 
     #[test]

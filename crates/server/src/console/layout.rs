@@ -31,6 +31,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 pub(super) enum Tab {
     Overview,
     Memories,
+    Sessions,
     Search,
     Quickstart,
     Keys,
@@ -38,7 +39,10 @@ pub(super) enum Tab {
     Usage,
     AuditLog,
     Service,
+    Alerts,
     Tenants,
+    Backups,
+    RestoreTests,
     ServiceAuditLog,
     /// Not in the menu.
     Elsewhere,
@@ -58,6 +62,7 @@ const GROUPS: &[Group] = &[
         tabs: &[
             (Tab::Overview, "Overview", "/console"),
             (Tab::Memories, "Memories", "/console/memories"),
+            (Tab::Sessions, "Sessions", "/console/sessions"),
             (Tab::Search, "Search", "/console/search"),
             (Tab::Quickstart, "Quickstart", "/console/quickstart"),
         ],
@@ -77,7 +82,10 @@ const GROUPS: &[Group] = &[
         is_for: |session| session.menu.service,
         tabs: &[
             (Tab::Service, "Health", "/console/service"),
+            (Tab::Alerts, "Alerts", "/console/service/alerts"),
             (Tab::Tenants, "Tenants", "/console/service/tenants"),
+            (Tab::Backups, "Backups", "/console/service/backups"),
+            (Tab::RestoreTests, "Restore tests", "/console/service/restore-tests"),
             (Tab::ServiceAuditLog, "Audit log", "/console/service/audit-log"),
         ],
     },
@@ -92,19 +100,29 @@ impl Menu {
 
 /// A page for somebody who is signed in.
 pub(super) fn page(asked: &Asked, tab: Tab, title: &str, main: &Markup) -> Response {
-    let session = &asked.session;
-    framed(
-        &asked.guest,
-        StatusCode::OK,
-        title,
-        &html! {
-            a .skip href="#main" { "Skip to content" }
-            div .shell {
-                (menu(asked, session, tab))
-                main #main tabindex="-1" { (main) }
-            }
-        },
-    )
+    framed(&asked.guest, StatusCode::OK, title, &html! {}, &shell(asked, tab, main))
+}
+
+/// A page that shows how far something is: browsers that run no script ask for it again until it is over.
+pub(super) fn page_that_goes_on(
+    asked: &Asked,
+    tab: Tab,
+    title: &str,
+    is_over: bool,
+    main: &Markup,
+) -> Response {
+    let head = html! { @if !is_over { noscript { meta http-equiv="refresh" content="2"; } } };
+    framed(&asked.guest, StatusCode::OK, title, &head, &shell(asked, tab, main))
+}
+
+fn shell(asked: &Asked, tab: Tab, main: &Markup) -> Markup {
+    html! {
+        a .skip href="#main" { "Skip to content" }
+        div .shell {
+            (menu(asked, &asked.session, tab))
+            main #main tabindex="-1" { (main) }
+        }
+    }
 }
 
 /// What went wrong, within the frame; a session whose credential opens no more is over.
@@ -136,6 +154,7 @@ pub(super) fn error_page(guest: &Guest, failure: &Failure) -> Response {
         guest,
         status(failure),
         heading(failure),
+        &html! {},
         &html! {
             main #main .alone { div .card {
                 h1 { (heading(failure)) }
@@ -148,7 +167,7 @@ pub(super) fn error_page(guest: &Guest, failure: &Failure) -> Response {
 
 /// A page without a menu.
 pub(super) fn bare(guest: &Guest, title: &str, main: &Markup) -> Response {
-    framed(guest, StatusCode::OK, title, &html! { main #main .alone { (main) } })
+    framed(guest, StatusCode::OK, title, &html! {}, &html! { main #main .alone { (main) } })
 }
 
 /// Puts the headers of every console page on an answer; files that never change keep their own caching.
@@ -162,7 +181,7 @@ pub(super) async fn guard(mut response: Response) -> Response {
     response
 }
 
-fn framed(guest: &Guest, status: StatusCode, title: &str, body: &Markup) -> Response {
+fn framed(guest: &Guest, status: StatusCode, title: &str, head: &Markup, body: &Markup) -> Response {
     let html = html! {
         (DOCTYPE)
         html lang="en" data-theme=[guest.theme()] {
@@ -174,6 +193,7 @@ fn framed(guest: &Guest, status: StatusCode, title: &str, body: &Markup) -> Resp
                 link rel="icon" href=(ICON.path);
                 link rel="stylesheet" href=(STYLE.path);
                 script src=(SCRIPT.path) defer {}
+                (head)
             }
             body { (body) }
         }
@@ -208,7 +228,7 @@ fn menu(asked: &Asked, session: &Session, here: Tab) -> Markup {
                         div .group {
                             h2 { (group.heading) }
                             ul { @for (tab, label, path) in group.tabs {
-                                li { a href=(path) aria-current=[(*tab == here).then_some("page")] { (label) } }
+                                li { a href=(path) aria-current=[(*tab == here).then_some("page")] { (label) (failing(asked, *tab)) } }
                             } }
                         }
                     }
@@ -227,6 +247,12 @@ fn menu(asked: &Asked, session: &Session, here: Tab) -> Markup {
             }
         }
     }
+}
+
+/// How many checks fail, beside the page that says which.
+fn failing(asked: &Asked, tab: Tab) -> Markup {
+    let failing = if tab == Tab::Alerts { asked.app().findings.failing() } else { 0 };
+    html! { @if failing > 0 { " " span .badge .bad { (failing) span .visually-hidden { " failing" } } } }
 }
 
 fn theme_switch(asked: &Asked) -> Markup {

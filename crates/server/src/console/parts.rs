@@ -121,9 +121,9 @@ pub(super) fn next_page(path: &str, pairs: &[(&str, &str)], cursor: Option<&str>
 /// A badge in the colour of a status.
 pub(super) fn status(word: &str) -> Markup {
     let tone = match word {
-        "active" | "open" | "agrees" | "finished" => "good",
-        "suspended" | "expired" | "rotated" => "warn",
-        "deleted" | "revoked" | "drift" => "bad",
+        "active" | "open" | "agrees" | "finished" | "done" | "passed" | "ok" => "good",
+        "suspended" | "expired" | "rotated" | "warn" => "warn",
+        "deleted" | "revoked" | "drift" | "burns" | "failed" | "fail" => "bad",
         _ => "",
     };
     html! { span .badge .(tone) { (word) } }

@@ -12,8 +12,8 @@ use tower_http::compression::CompressionLayer;
 use super::asked::Guest;
 use super::layout::{error_page, guard};
 use super::pages::{
-    audit_log, choose, edit, keys, memories, memory, overview, people, quickstart, search, service, tenants,
-    usage,
+    alerts, audit_log, backups, choose, edit, keys, memories, memory, overview, people, quickstart, restore,
+    restore_tests, run, runbook, search, service, sessions, tenants, usage,
 };
 use super::{assets, provider, sign_in};
 use crate::app::App;
@@ -36,6 +36,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/console", get(overview::show))
         .route("/console/quickstart", get(quickstart::show))
         .route("/console/search", get(search::show))
+        .route("/console/sessions", get(sessions::show))
         .route("/console/memories", get(memories::show).post(edit::create))
         .route("/console/memories/new", get(edit::show_new))
         .route("/console/memories/{id}", get(memory::show).post(edit::update))
@@ -61,6 +62,14 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/console/service/live", get(service::live))
         .route("/console/service/tenants", get(tenants::show).post(tenants::create))
         .route("/console/service/tenants/{slug}", get(tenants::show_one).post(tenants::update))
+        .route("/console/service/alerts", get(alerts::show).post(alerts::act))
+        .route("/console/service/runbooks/{name}", get(runbook::show))
+        .route("/console/service/backups", get(backups::show).post(backups::create_all))
+        .route("/console/service/backups/{slug}", get(backups::show_one).post(backups::create))
+        .route("/console/service/backups/{slug}/restore", get(restore::show).post(restore::begin))
+        .route("/console/service/restore-tests", get(restore_tests::show).post(restore_tests::create))
+        .route("/console/service/runs/{run}", get(run::show))
+        .route("/console/service/runs/{run}/live", get(run::live))
         .route("/console/service/audit-log", get(audit_log::show_all))
         .merge(assets::routes())
         .route("/console/{*rest}", any(nothing))

@@ -21,7 +21,7 @@ use super::values::text;
 pub use api_keys::{KeyInput, create_api_key, rotate_api_key};
 pub use backups::{
     BackupQuery, RestoreInput, RestoreSource, create_restore, create_restore_test, list_backups,
-    list_restore_tests,
+    list_restore_tests, salvage_memories,
 };
 pub use load::{LoadChange, Shedding, change_load, checks_of};
 pub use members::{InviteInput, MemberInput, accept_invite, add_member, create_invite, update_member};

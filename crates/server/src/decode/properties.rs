@@ -12,6 +12,8 @@ fn json() -> impl Strategy<Value = Value> {
         Just("content".to_owned()),
         Just("memories".to_owned()),
         Just("query".to_owned()),
+        Just("budget_tokens".to_owned()),
+        Just("order".to_owned()),
         Just("filters".to_owned()),
         Just("limit".to_owned()),
         Just("tags".to_owned()),
@@ -57,6 +59,7 @@ proptest! {
         check(super::update_memory(value.clone(), now));
         check(super::revert_memory(value.clone()));
         check(super::delete_memories(value.clone()));
+        check(super::recall_context(value.clone()));
         for form in [Form::Json, Form::Query] {
             check(super::list_memories(value.clone(), form));
             check(super::search(value.clone(), form));

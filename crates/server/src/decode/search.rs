@@ -25,6 +25,8 @@ pub struct SearchInput {
     pub workspace: Option<String>,
     /// Only hits with at least this score.
     pub min_score: Option<f64>,
+    /// How much novelty counts beside the score, 0 to 1.
+    pub diversity: f64,
     /// Whether scores are explained.
     pub explain: Explain,
 }
@@ -40,24 +42,37 @@ pub fn search(asked: Value, form: Form) -> Result<SearchInput, Problems> {
             Form::Json => "query",
             Form::Query => "q",
         };
-        let text = fields.need(name, text);
-        if text.as_ref().is_some_and(|text| text.len() > QUERY_BYTES_MAX) {
-            fields.refuse(name, format!("must have at most {QUERY_BYTES_MAX} bytes"));
-        }
+        let text = query_text(&mut fields, name);
         let limit = fields.get("limit", integer(1, PAGE_LIMIT_MAX)).unwrap_or(SEARCH_LIMIT_DEFAULT);
         let filter = fields.get("filters", filter);
         let workspace = fields.get("workspace", workspace);
-        let min_score = fields.get("min_score", number);
-        if min_score.is_some_and(|score| !(0.0..=1.0).contains(&score)) {
-            fields.refuse("min_score", "must be between 0 and 1");
-        }
+        let min_score = share(&mut fields, "min_score");
+        let diversity = share(&mut fields, "diversity").unwrap_or(0.0);
         let explain = match fields.get("explain", boolean) {
             Some(true) => Explain::Yes,
             Some(false) | None => Explain::No,
         };
         fields.finish();
         let limit = usize::try_from(limit).unwrap_or(1);
-        Some(SearchInput { text: text?, limit, filter, workspace, min_score, explain })
+        Some(SearchInput { text: text?, limit, filter, workspace, min_score, diversity, explain })
     });
     whole(input, problems)
+}
+
+/// What is looked for.
+pub(super) fn query_text(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
+    let text = fields.need(name, text);
+    if text.as_ref().is_some_and(|text| text.len() > QUERY_BYTES_MAX) {
+        fields.refuse(name, format!("must have at most {QUERY_BYTES_MAX} bytes"));
+    }
+    text
+}
+
+/// A number from 0 to 1.
+pub(super) fn share(fields: &mut Fields<'_>, name: &'static str) -> Option<f64> {
+    let share = fields.get(name, number);
+    if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+        fields.refuse(name, "must be between 0 and 1");
+    }
+    share
 }

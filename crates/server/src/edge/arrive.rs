@@ -18,7 +18,7 @@ use super::client::{Client, Transport};
 use super::{Arrival, error_answer};
 use crate::app::App;
 use crate::operations::Failure;
-use crate::telemetry::RequestNotes;
+use crate::telemetry::{RequestNotes, begin_request, end_request, trace_id};
 
 /// Longest id of a client's own that is repeated.
 const CLIENT_ID_BYTES_MAX: usize = 128;
@@ -64,8 +64,13 @@ async fn answer_and_tell(
 
     let notes = Arc::<RequestNotes>::default();
     // Whatever is logged on the way carries the id too; made at a level that no filter leaves out.
-    let span = tracing::error_span!("at_work", request_id = %arrival.request);
-    let mut response = Arc::clone(&notes).scope(next.run(request)).instrument(span).await;
+    let at_work = tracing::error_span!("at_work", request_id = %arrival.request);
+    // Below it, so that whoever takes the current span along to another task takes both.
+    let begun = || begin_request(request.headers(), method_label(&method), route, &arrival.request);
+    let traced = at_work.in_scope(begun);
+    let work = Arc::clone(&notes).scope(next.run(request)).instrument(traced.clone());
+    let mut response = work.instrument(at_work).await;
+    end_request(&traced, response.status(), &notes);
     let took = Took { all: started.elapsed(), provider: notes.provider_time() };
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&arrival.request.to_string()) {
@@ -103,6 +108,7 @@ async fn answer_and_tell(
         latency_ms = took.own().as_secs_f64() * 1e3,
         provider_ms = took.provider.as_secs_f64() * 1e3,
         error = notes.error(),
+        trace_id = trace_id(&traced),
         "request"
     );
     response

@@ -11,8 +11,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::{
     back_up_control_plane, back_up_tenants, close_idle_stores, delete_tenants, embed_pending_memories,
-    finish_erasures, measure_stores, prune_usage, purge_expired_memories, reconcile_usage, retain_backups,
-    sample_history, test_restores,
+    finish_erasures, measure_backups, measure_stores, migrate_stores, prune_usage, purge_expired_memories,
+    reconcile_usage, retain_backups, run_checks, sample_history, test_restores,
 };
 use crate::app::App;
 use crate::telemetry::SAMPLE_EVERY;
@@ -28,6 +28,8 @@ pub const JOBS: &[Job] = &[
     every(SAMPLE_EVERY, "sample_history", |app| Box::pin(sample_history::run(app))),
     every(SECOND.saturating_mul(30), "close_idle_stores", |app| Box::pin(close_idle_stores::run(app))),
     every(SECOND.saturating_mul(10), "measure_stores", |app| Box::pin(measure_stores::run(app))).at_start(),
+    every(MINUTE, "measure_backups", |app| Box::pin(measure_backups::run(app))).at_start(),
+    every(MINUTE, "run_checks", |app| Box::pin(run_checks::run(app))),
     every(MINUTE, "purge_expired_memories", |app| Box::pin(purge_expired_memories::run(app))),
     every(MINUTE, "delete_tenants", |app| Box::pin(delete_tenants::run(app)))
         .at_start()
@@ -35,10 +37,9 @@ pub const JOBS: &[Job] = &[
     every(MINUTE.saturating_mul(5), "reconcile_usage", |app| Box::pin(reconcile_usage::run(app))),
     every(MINUTE.saturating_mul(60), "prune_usage", |app| Box::pin(prune_usage::run(app))),
     every(MINUTE, "finish_erasures", |app| Box::pin(finish_erasures::run(app))),
+    every(MINUTE.saturating_mul(60), "migrate_stores", |app| Box::pin(migrate_stores::run(app))).at_start(),
     every(MINUTE.saturating_mul(10), "back_up_tenants", |app| Box::pin(back_up_tenants::run(app))),
-    every(MINUTE.saturating_mul(10), "back_up_control_plane", |app| {
-        Box::pin(back_up_control_plane::run(app))
-    }),
+    every(MINUTE, "back_up_control_plane", |app| Box::pin(back_up_control_plane::run(app))),
     every(MINUTE.saturating_mul(60), "retain_backups", |app| Box::pin(retain_backups::run(app))),
     every(MINUTE.saturating_mul(60), "test_restores", |app| Box::pin(test_restores::run(app))),
 ];

@@ -19,16 +19,13 @@ pub(super) async fn run(app: Arc<App>) -> Result<(), String> {
     let mut failed = Vec::new();
     let mut orphans = 0;
     let tenants = app.fleet.tenants_on_disk().map_err(|error| error.to_string())?;
-    let mut quarantined = 0_u32;
     for tenant in &tenants {
-        quarantined += u32::from(app.fleet.quarantine(tenant).is_some());
         match retain(&app, tenant).await {
             Ok(litter) => orphans += litter,
             Err(error) => failed.push(format!("{tenant}: {error}")),
         }
     }
     metrics::gauge!("engram_backup_orphans").set(orphans as f64);
-    metrics::gauge!("engram_tenants_quarantined").set(f64::from(quarantined));
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 

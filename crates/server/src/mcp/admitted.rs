@@ -11,6 +11,7 @@ use rmcp::model::ErrorData;
 use rmcp::service::RequestContext;
 use serde_json::Value;
 use tenancy::RequestId;
+use tracing::{Instrument, Span};
 
 use crate::app::App;
 use crate::operations::{Done, Failure, Visit};
@@ -21,6 +22,8 @@ pub(super) struct Admitted {
     request: RequestId,
     idempotency_key: Option<Arc<str>>,
     visit: Arc<Mutex<Option<Visit>>>,
+    /// Of the edge, so that logs and traces of the work know the request.
+    span: Span,
 }
 
 /// What a tool, a resource or a prompt works with.
@@ -35,7 +38,7 @@ pub(super) struct Call<'a> {
 
 impl Admitted {
     pub(super) fn new(request: RequestId, visit: Visit, idempotency_key: Option<Arc<str>>) -> Self {
-        Self { request, idempotency_key, visit: Arc::new(Mutex::new(Some(visit))) }
+        Self { request, idempotency_key, visit: Arc::new(Mutex::new(Some(visit))), span: Span::current() }
     }
 
     /// The one this protocol request belongs to.
@@ -70,8 +73,8 @@ impl Admitted {
         let visit = self.take();
         let visit = visit.ok_or_else(|| ErrorData::internal_error("the request was served twice", None))?;
         let call = Call { app, pass: visit.pass(), idempotency_key: self.idempotency_key.as_deref() };
-        let outcome = visit.notes().scope(work(&call)).await;
-        Ok(visit.settle(outcome, |_| 200).outcome)
+        let outcome = visit.notes().scope(work(&call)).instrument(self.span.clone()).await;
+        Ok(self.span.in_scope(|| visit.settle(outcome, |_| 200)).outcome)
     }
 }
 

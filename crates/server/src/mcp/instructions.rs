@@ -6,7 +6,8 @@ Engram is your long-term memory. What you store here outlives this conversation;
 
 Recall first. At the start of a task, and whenever the user refers to something you do not see in front of you, call \
 memory_search with a plain question (\"how does Anna want releases announced?\"). It goes by meaning, by words and \
-through typos, so ask as you would ask a person, once or twice in different words, before you say that you do not know.
+through typos, so ask as you would ask a person, once or twice in different words, before you say that you do not know. \
+For a larger task, memory_context packs what bears on it into so many tokens, in one call.
 
 Store what will matter later: preferences, decisions and their reasons, facts about people and systems, what worked \
 and what failed, open ends. One idea per memory, in a sentence that can be understood without this conversation: name \

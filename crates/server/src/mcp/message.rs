@@ -58,7 +58,7 @@ impl Message {
         let asked = match self.body["method"].as_str() {
             Some("tools/call") => tools::named(named("name")).map(|tool| tool.operation),
             Some("resources/read") => Address::parse(named("uri")).map(|address| address.operation()),
-            Some("prompts/get") if named("name") == recall_context::NAME => Some(Operation::Search),
+            Some("prompts/get") if named("name") == recall_context::NAME => Some(Operation::RecallContext),
             _ => None,
         };
         asked.unwrap_or(Operation::DescribeMcp)
@@ -131,7 +131,7 @@ mod tests {
         check("resources/read", json!({"uri": "engram://memory/12"}), Operation::GetMemory);
         check("resources/read", json!({"uri": "engram://workspace/home"}), Operation::ListMemories);
         check("resources/read", json!({"uri": "file:///etc/passwd"}), Operation::DescribeMcp);
-        check("prompts/get", json!({"name": "recall_context"}), Operation::Search);
+        check("prompts/get", json!({"name": "recall_context"}), Operation::RecallContext);
         check("tools/list", Value::Null, Operation::DescribeMcp);
     }
 

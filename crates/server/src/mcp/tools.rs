@@ -1,5 +1,6 @@
 //! Every tool, in one list, and what a tool is.
 
+mod memory_context;
 mod memory_create;
 mod memory_create_batch;
 mod memory_delete;
@@ -28,6 +29,7 @@ use crate::operations::{Done, Failure};
 /// Every tool there is, the most used first: models read the list from the top.
 const TOOLS: &[Entry] = &[
     memory_search::TOOL,
+    memory_context::TOOL,
     memory_create::TOOL,
     memory_create_batch::TOOL,
     memory_update::TOOL,

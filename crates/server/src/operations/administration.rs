@@ -13,6 +13,7 @@ mod jwks;
 mod load;
 mod members;
 mod plans;
+mod salvage;
 mod tenants;
 mod usage;
 mod usage_proof;
@@ -29,7 +30,8 @@ pub use audit_log::show_audit_log;
 pub use authority::{Caller, Person};
 pub use backups::{
     create_all_backups, create_backup, create_restore, create_restore_test, list_backups, list_replaced,
-    list_restore_tests, list_restores, plan_restore, rotate_operator_key, show_run, show_tenant_run,
+    list_restore_tests, list_restores, list_runs, newest_backups, plan_restore, rotate_operator_key,
+    show_run, show_tenant_run,
 };
 pub use checks::{repair, run_checks};
 pub use deletions::{delete_tenant, show_deletion};
@@ -38,6 +40,7 @@ pub use jwks::{refresh_jwks, show_jwks};
 pub use load::{change_load, show_load};
 pub use members::{add_member, list_members, remove_member, update_member};
 pub use plans::{list_plans, set_plan};
+pub use salvage::salvage_memories;
 pub use tenants::{create_tenant, list_tenants, show_tenant, update_tenant};
 pub use usage::report_usage;
 pub use usage_proof::{adjust_usage, list_usage_events, reconcile_usage};

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use axum::body::{Body, Bytes};
+use engine::EngineError;
 use futures::stream::unfold;
 use gateway::Pass;
 use parking_lot::Mutex;
@@ -43,21 +44,28 @@ pub async fn export_memories(app: &App, pass: &Pass) -> Result<Done<Export>, Fai
     let scratch = Scratch::new(&app.fleet).map_err(Trouble::into_failure)?;
     let (copy, to) = (scratch.file("engram.db"), scratch.file("engram.db"));
     lease.read(move |store| store.snapshot(&to)).await?;
-    let (sender, receiver) = mpsc::channel(PIECES_MAX);
     let now = app.clock.now();
+    let lines =
+        lines_of(scratch, move |sink| engine::export_file(&copy, now, sink, &mut |_, _| {}).map(drop));
+    Ok(Done::read(Export(Mutex::new(Some(lines))), None))
+}
+
+/// The lines that `write` writes, as they are asked for. `scratch` lives as long as it writes.
+pub(super) fn lines_of(
+    scratch: Scratch,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), EngineError> + Send + 'static,
+) -> Body {
+    let (sender, receiver) = mpsc::channel(PIECES_MAX);
     tokio::task::spawn_blocking(move || {
-        // Lives as long as the copy is read.
         let _scratch = scratch;
         let mut sink = BufWriter::with_capacity(PIECE_BYTES, Sink(sender.clone()));
-        let written = engine::export_file(&copy, now, &mut sink, &mut |_, _| {});
-        let written = written.map_err(|error| error.to_string());
-        if let Err(error) = written.and_then(|_| sink.flush().map_err(|error| error.to_string())) {
+        let written = write(&mut sink).map_err(|error| error.to_string());
+        if let Err(error) = written.and_then(|()| sink.flush().map_err(|error| error.to_string())) {
             tracing::warn!(error, "an export was not finished");
             let _ = sender.blocking_send(Err(io::Error::other("the export was not finished")));
         }
     });
-    let lines = unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    Ok(Done::read(Export(Mutex::new(Some(Body::from_stream(lines)))), None))
+    Body::from_stream(unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver))))
 }
 
 /// Hands pieces to the reader, and fails when it has gone away.

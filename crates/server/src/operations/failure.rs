@@ -209,7 +209,7 @@ fn refusal_code(refusal: &Refusal) -> ErrorCode {
 
 fn store_code(error: &FleetError) -> ErrorCode {
     match error {
-        FleetError::Missing | FleetError::Open(_) => ErrorCode::TenantUnavailable,
+        FleetError::Missing | FleetError::Open(_) | FleetError::NotKept(_) => ErrorCode::TenantUnavailable,
         FleetError::Removed => ErrorCode::TenantNotFound,
         FleetError::Closed => ErrorCode::Draining,
         FleetError::Quarantined(_) => ErrorCode::TenantUnavailable,

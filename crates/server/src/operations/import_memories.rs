@@ -39,9 +39,11 @@ pub async fn import_memories(
     let again = opened.clone();
     lease.read(move |_| engine::check_export(&mut opened()?).map(drop)).await?;
     let imported = lease.write(move |store| store.import(&mut again()?, ids, bounds, &mut |_, _| {})).await?;
+    let mut storage_bytes_delta = imported.storage_bytes_delta;
     if ids == ImportIds::Keep {
         let erasures = app.control.erasures(pass.tenant()).await?;
-        lease.remove(move |store| erase_again(store, &erasures)).await?;
+        storage_bytes_delta +=
+            lease.remove(move |store| erase_again(store, &erasures)).await?.storage_bytes_delta;
     }
     quota::measure(app, pass, &lease);
     let value = api::Imported {
@@ -51,7 +53,7 @@ pub async fn import_memories(
         expired: imported.expired,
         ids_raised_by: imported.ids_raised_by,
     };
-    let work = Work { memories_created: imported.memories, storage_bytes_delta: 0 };
+    let work = Work { memories_created: imported.memories, storage_bytes_delta };
     Ok(Done { value, work, workspace: None })
 }
 

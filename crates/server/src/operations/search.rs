@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use engine::{Completeness, Correction, Ranking, SearchQuery, StageTimes};
 use gateway::Pass;
+use stdx::stage::stage;
+use tracing::Instrument;
 
 use super::shape::hit_to_wire;
 use super::{Done, Failure};
@@ -25,32 +27,43 @@ pub async fn search(app: &App, pass: &Pass, input: SearchInput) -> Result<Done<a
         api::SearchAnswer { items: Vec::new(), corrections: Vec::new(), complete: true, took_ms: 0.0 };
     if !input.text.trim().is_empty() {
         let lease = app.fleet.store(pass.tenant()).await?;
-        let query = SearchQuery {
-            embedded: app.vectors.of_query(&input.text).await,
-            near_words: app.vectors.near_words(&input.text),
-            text: input.text,
-            workspace: input.workspace,
-            filter: input.filter,
-            limit: input.limit,
-            min_score: input.min_score,
-            explain: input.explain,
-            ranking: Ranking::Hybrid,
-            deadline: Some(SEARCH_DEADLINE),
-        };
-        let found = lease.read_heavily(move |store| store.search(&query)).await?;
+        let query = search_query(app, input).await;
+        let found =
+            lease.read_heavily(move |store| store.search(&query)).instrument(stage!("search")).await?;
         stages_took(found.stages);
         answer.items = found.hits.into_iter().map(hit_to_wire).collect();
         let corrected = |c: Correction| api::CorrectedWord { from: c.from, to: c.to };
         answer.corrections = found.corrections.into_iter().map(corrected).collect();
         answer.complete = found.completeness == Completeness::Complete;
     }
-    // Microseconds are enough; more digits would only be noise.
-    answer.took_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    answer.took_ms = took_ms(started);
     Ok(Done::read(answer, workspace))
 }
 
+/// What the engine is asked, with the vector of the text.
+pub(super) async fn search_query(app: &App, input: SearchInput) -> SearchQuery {
+    SearchQuery {
+        embedded: app.vectors.of_query(&input.text).await,
+        near_words: app.vectors.near_words(&input.text),
+        text: input.text,
+        workspace: input.workspace,
+        filter: input.filter,
+        limit: input.limit,
+        min_score: input.min_score,
+        diversity: input.diversity,
+        explain: input.explain,
+        ranking: Ranking::Hybrid,
+        deadline: Some(SEARCH_DEADLINE),
+    }
+}
+
+/// Milliseconds since `started`. Microseconds are enough; more digits would only be noise.
+pub(super) fn took_ms(started: Instant) -> f64 {
+    (started.elapsed().as_secs_f64() * 1e6).round() / 1e3
+}
+
 /// Measures each stage apart.
-fn stages_took(stages: StageTimes) {
+pub(super) fn stages_took(stages: StageTimes) {
     for (stage, time) in [("gather", stages.gather), ("rank", stages.rank), ("fill", stages.fill)] {
         metrics::histogram!("engram_search_stage_duration_seconds", "stage" => stage)
             .record(time.as_secs_f64());

@@ -86,6 +86,7 @@ fn explanation_to_wire(explanation: Explanation) -> api::Explanation {
         raw: explanation.raw,
         signals: explanation.signals.into_iter().map(signal).collect(),
         matched_terms: explanation.matched_terms,
+        repeats: explanation.repeats,
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use gateway::{Credentials, Pass, RateState};
+use stdx::stage::stage;
 use tenancy::{Operation, RequestId, Work};
+use tracing::Instrument;
 
 use super::Failure;
 use crate::app::App;
@@ -61,7 +63,7 @@ impl Visit {
         credentials: &Credentials<'_>,
         operation: Operation,
     ) -> Result<Self, Failure> {
-        let pass = app.gateway.admit(request, credentials, operation).await?;
+        let pass = app.gateway.admit(request, credentials, operation).instrument(stage!("admit")).await?;
         let notes = RequestNotes::current();
         if let Some(notes) = &notes {
             notes.admitted(&pass);
@@ -81,6 +83,7 @@ impl Visit {
 
     /// Records the request. `status` tells the HTTP status of a success; a failure has its own.
     pub fn settle<T>(self, outcome: Result<Done<T>, Failure>, status: impl FnOnce(&T) -> u16) -> Settled<T> {
+        let _settling = stage!("settle").entered();
         let rate = *self.pass.rate();
         match outcome {
             Ok(done) => {

@@ -172,6 +172,28 @@ pub(super) async fn list_restore_tests(call: Call) -> Response {
     .await
 }
 
+/// Read what a damaged file still holds
+///
+/// For operators. Lines like those of an export, for `POST /v1/import`; the last one names the memories that are lost. The file
+/// stays as it is.
+#[utoipa::path(get, path = "/tenants/{slug}/salvage", tag = "backups", operation_id = "salvage_memories",
+    params(
+        ("slug" = String, Path, description = "The tenant's slug."),
+        ("file" = Option<String>, Query, description = "A name of `/tenants/{slug}/replaced`; without it, the file in \
+            quarantine or the newest damaged one."),
+    ),
+    responses((status = 200, description = "The lines", body = String, content_type = "application/x-ndjson")))]
+pub(super) async fn salvage_memories(call: Call) -> Response {
+    call.answer_operator_as(async |call, pass| {
+        let file = decode::salvage_memories(call.query()?)?;
+        let slug = call.named_tenant(TenantIn::Path).await?;
+        let caller = call.operator(pass);
+        let lines = operations::salvage_memories(call.app(), pass, &caller, &slug, file).await?;
+        Ok(super::transfer::lines_answer(lines))
+    })
+    .await
+}
+
 /// Wrap every tenant's backup key with the operator's key in use
 ///
 /// For operators, after a new key was put before the old one in `backup.operator_key`. No backup is encrypted anew.

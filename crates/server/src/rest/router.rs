@@ -79,6 +79,7 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(memories::revert_memory))
         // search
         .routes(routes!(search::search, search::search_by_url))
+        .routes(routes!(search::recall_context))
         // all of it
         .routes(routes!(transfer::export_memories))
         .routes(routes!(transfer::import_memories))
@@ -116,6 +117,7 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(backups::create_restore, backups::list_restores))
         .routes(routes!(backups::plan_restore))
         .routes(routes!(backups::list_replaced))
+        .routes(routes!(backups::salvage_memories))
         .routes(routes!(backups::show_tenant_run))
         .routes(routes!(backups::show_run))
         .routes(routes!(backups::create_restore_test, backups::list_restore_tests))

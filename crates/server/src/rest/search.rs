@@ -1,4 +1,4 @@
-//! `/v1/search`.
+//! `/v1/search` and `/v1/context`.
 
 use axum::response::Response;
 use tenancy::Operation;
@@ -34,6 +34,7 @@ pub(super) async fn search(call: Call) -> Response {
         ("workspace" = Option<String>, Query, description = "Only this workspace."),
         ("filters" = Option<String>, Query, description = "A filter, as JSON text."),
         ("min_score" = Option<f64>, Query, description = "Only hits with at least this score.", minimum = 0, maximum = 1),
+        ("diversity" = Option<f64>, Query, description = "How much novelty counts beside the score; 0 unless said.", minimum = 0, maximum = 1),
         ("explain" = Option<bool>, Query, description = "Whether to say where each score comes from.")),
     responses((status = 200, description = "Best first", body = api::SearchAnswer)))]
 pub(super) async fn search_by_url(call: Call) -> Response {
@@ -43,6 +44,26 @@ pub(super) async fn search_by_url(call: Call) -> Response {
         async |call, pass| {
             let input = decode::search(call.query()?, Form::Query)?;
             operations::search(call.app(), pass, input).await
+        },
+    )
+    .await
+}
+
+/// Recall what bears on a task
+///
+/// The best memories that fit into a budget of tokens, without near duplicates, each with its date and source, and one
+/// text that is ready to paste. Tokens are estimated. A blank query recalls nothing. Counts as a search.
+#[utoipa::path(post, path = "/v1/context", tag = "search", operation_id = "recall_context",
+    request_body = api::RecallContext,
+    responses((status = 200, description = "What is remembered", body = api::Context)))]
+pub(super) async fn recall_context(call: Call) -> Response {
+    call.answer(
+        Operation::RecallContext,
+        |_| 200,
+        async |call, pass| {
+            call.expect_no_query()?;
+            let input = decode::recall_context(call.json().await?)?;
+            operations::recall_context(call.app(), pass, input).await
         },
     )
     .await

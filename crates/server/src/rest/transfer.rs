@@ -1,5 +1,6 @@
 //! `/v1/export` and `/v1/import`: all of a tenant's memories as lines of JSON.
 
+use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderValue, header};
 use tenancy::Operation;
@@ -18,12 +19,7 @@ pub(crate) const IMPORT: &str = "/v1/import";
 #[utoipa::path(get, path = "/v1/export", tag = "memories", operation_id = "export_memories",
     responses((status = 200, description = "The lines", body = String, content_type = "application/x-ndjson")))]
 pub(super) async fn export_memories(call: Call) -> Response {
-    let shape = |export: &Export| {
-        let mut response = Response::new(export.take());
-        let kind = HeaderValue::from_static("application/x-ndjson");
-        response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        response
-    };
+    let shape = |export: &Export| lines_answer(export.take());
     call.answer_as(
         Operation::ExportMemories,
         |_| 200,
@@ -34,6 +30,13 @@ pub(super) async fn export_memories(call: Call) -> Response {
         },
     )
     .await
+}
+
+pub(super) fn lines_answer(lines: Body) -> Response {
+    let mut response = Response::new(lines);
+    let kind = HeaderValue::from_static("application/x-ndjson");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 /// Import what an export holds

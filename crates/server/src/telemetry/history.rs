@@ -16,6 +16,9 @@ const BOUNDS_US: [u64; 19] = [
     500_000, 1_000_000, 2_500_000, 5_000_000, 10_000_000,
 ];
 
+/// What is promised of the latency, one of the bounds.
+const PROMISED_US: u64 = 250_000;
+
 /// Requests and their latencies in some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sums {
@@ -23,6 +26,8 @@ pub struct Sums {
     pub requests: u64,
     /// Those that failed by our fault (5xx).
     pub failed: u64,
+    /// Those that were not served (503 and 504).
+    pub unserved: u64,
     /// Those that proved no identity (401).
     pub unauthenticated: u64,
     /// Those that came too fast (429).
@@ -106,6 +111,7 @@ impl Sums {
     fn note(&mut self, status: u16, took: Duration) {
         self.requests += 1;
         self.failed += u64::from(status >= 500);
+        self.unserved += u64::from(matches!(status, 503 | 504));
         self.unauthenticated += u64::from(status == 401);
         self.limited += u64::from(status == 429);
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -117,12 +123,19 @@ impl Sums {
     pub fn plus(mut self, other: &Self) -> Self {
         self.requests += other.requests;
         self.failed += other.failed;
+        self.unserved += other.unserved;
         self.unauthenticated += other.unauthenticated;
         self.limited += other.limited;
         for (own, more) in self.buckets.iter_mut().zip(other.buckets) {
             *own = own.saturating_add(more);
         }
         self
+    }
+
+    /// Requests that took longer than a quarter of a second.
+    pub fn slow(&self) -> u64 {
+        let promised = BOUNDS_US.partition_point(|bound| *bound <= PROMISED_US);
+        self.buckets[promised..].iter().copied().map(u64::from).sum()
     }
 
     /// The latency in milliseconds that a share of the requests (0.95 for p95) did not exceed, within a bucket by
@@ -166,6 +179,9 @@ mod tests {
         let (p50, p99) = (sums.quantile_ms(0.5).unwrap(), sums.quantile_ms(0.99).unwrap());
         assert!((0.5..=1.0).contains(&p50) && (250.0..=500.0).contains(&p99), "{p50} {p99}");
         assert_eq!((sums.requests, sums.failed), (100, 5));
+        assert_eq!((sums.slow(), sums.unserved), (5, 0));
+        sums.note(503, Duration::from_millis(250));
+        assert_eq!((sums.slow(), sums.unserved), (5, 1), "the promise itself is kept");
         let mut slow = Sums::default();
         slow.note(200, Duration::from_secs(60));
         assert_eq!(slow.quantile_ms(0.95), Some(10_000.0));

@@ -75,6 +75,8 @@ pub const METRICS: &[Metric] = &[
     metric("engram_wal_bytes", Kind::Gauge, "Size of the write-ahead logs of all open stores"),
     metric("engram_wal_largest_bytes", Kind::Gauge, "Size of the largest write-ahead log of an open store"),
     metric("engram_db_open_failures_total", Kind::Counter, "Tenant stores that did not open"),
+    metric("engram_migrations_total", Kind::Counter, "Tenant stores that were brought to a newer schema"),
+    metric("engram_stores_to_migrate", Kind::Gauge, "Tenant stores that still have an older schema"),
     metric("engram_volume_free_bytes", Kind::Gauge, "Free bytes of the data volume"),
     metric("engram_volume_size_bytes", Kind::Gauge, "Size of the data volume"),
     metric("engram_deletions_unfinished", Kind::Gauge, "Deleted tenants whose files are not removed yet"),
@@ -110,6 +112,8 @@ pub const METRICS: &[Metric] = &[
         Kind::Gauge,
         "Part of the tenants whose backup was restored in a test in the last 90 days",
     ),
+    metric("engram_trace_spans_sent_total", Kind::Counter, "Spans of traces that the collector took"),
+    metric("engram_trace_spans_lost_total", Kind::Counter, "Spans that reached no collector, by reason"),
     metric("engram_build_info", Kind::Gauge, "1, with the version as a label"),
     metric("engram_start_timestamp_seconds", Kind::Gauge, "When the process started"),
     metric("engram_job_failures_total", Kind::Counter, "Runs of background jobs that failed, by job"),
@@ -121,6 +125,7 @@ const LABELLED: &[(&str, &str, &[&str])] = &[
     ("engram_backups_total", "result", &["ok", "failed"]),
     ("engram_restores_total", "result", &["ok", "failed"]),
     ("engram_restore_tests_total", "result", &["passed", "failed"]),
+    ("engram_trace_spans_lost_total", "reason", &["queue_full", "collector", "refused"]),
     ("engram_backup_failures_total", "stage", &["waiting", "copying", "examining", "shipping", "recording"]),
 ];
 /// Statuses that alerts count; a route's counters of them start at zero, or the first failure would be no increase.

@@ -152,6 +152,8 @@ fn value(
         }
         ("role", _) => dice.pick(&[json!("member"), json!("viewer"), json!("admin")]).cloned().unwrap(),
         ("scopes", _) => json!(["search"]),
+        ("budget_tokens", _) => json!(64 + dice.below(4_000)),
+        ("order", _) if deed.name.contains("context") => json!("time"),
         ("limits", _) => json!({ "memories": 1 }),
         (_, "string") if input.place == Place::Path => {
             json!(known.as_ref().map_or_else(|| dice.below(40).to_string(), bare))

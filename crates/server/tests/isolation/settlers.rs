@@ -20,6 +20,7 @@ pub(crate) const CLOSED_TO_TENANTS: &[&str] = &[
     "GET /restore-tests",
     "GET /runs/{run}",
     "GET /tenants/{slug}/deletion",
+    "GET /tenants/{slug}/salvage",
     "GET /usage",
     "GET /usage/events",
     "GET /usage/reconciliation",

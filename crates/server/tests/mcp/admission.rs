@@ -158,7 +158,16 @@ async fn every_request_is_counted_once_under_what_it_did() {
     check("tools/call", tool("memory_get", json!({"id": 99})), "get_memory", 404).await;
     check("tools/call", tool("no_such_tool", json!({})), "describe_mcp", 200).await;
     check("resources/read", json!({"uri": "engram://stats"}), "stats", 200).await;
-    check("prompts/get", json!({"name": "recall_context", "arguments": {"task": "a"}}), "search", 200).await;
+    check(
+        "prompts/get",
+        json!({"name": "recall_context", "arguments": {"task": "a"}}),
+        "recall_context",
+        200,
+    )
+    .await;
+    let counted =
+        check("tools/call", tool("memory_context", json!({"query": "a"})), "recall_context", 200).await;
+    assert_eq!((counted.api_calls, counted.search_queries), (1, 1));
     let counted = check("tools/list", json!({}), "describe_mcp", 200).await;
     assert_eq!((counted.api_calls, counted.search_queries), (1, 0));
 }

@@ -71,7 +71,7 @@ async fn every_revision_with_a_handshake_is_agreed_on() {
                 message("tools/list", json!({})),
             )
             .await;
-        assert_eq!(listed.expect(200)["result"]["tools"].as_array().unwrap().len(), 10);
+        assert_eq!(listed.expect(200)["result"]["tools"].as_array().unwrap().len(), 11);
         let pong = agent
             .post_raw(&agent.key, &[JSON, ("mcp-protocol-version", agreed)], message("ping", json!({})))
             .await;
@@ -108,7 +108,7 @@ async fn the_newest_revision_needs_no_handshake() {
         assert!(versions.contains(&version), "{versions:?}");
     }
     assert!(discovered["instructions"].is_string());
-    assert_eq!(newest(&agent, "tools/list", json!({})).await["tools"].as_array().unwrap().len(), 10);
+    assert_eq!(newest(&agent, "tools/list", json!({})).await["tools"].as_array().unwrap().len(), 11);
     let created =
         newest(&agent, "tools/call", json!({"name": "memory_create", "arguments": {"content": "stateless"}}))
             .await;
@@ -198,6 +198,7 @@ async fn the_tools_are_described_for_models_and_for_machines() {
         told,
         [
             ("memory_search", reads, vec!["query"]),
+            ("memory_context", reads, vec!["query"]),
             ("memory_create", adds, vec!["content"]),
             ("memory_create_batch", adds, vec!["memories"]),
             ("memory_update", ["-", "-", "idempotentHint", "-"], vec!["id"]),

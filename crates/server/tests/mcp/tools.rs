@@ -156,3 +156,71 @@ async fn a_call_that_is_sent_twice_with_one_key_happens_once() {
         .await;
     assert_eq!(empty.expect(400)["error"]["data"]["error"], "invalid_request");
 }
+
+#[tokio::test]
+async fn a_context_is_what_bears_on_a_task_within_a_budget() {
+    let agent = Agent::new().await;
+    let rows = json!([
+        {"content": "The release is announced on Fridays.", "kind": "decision", "actor": "Anna", "workspace": "apollo", "session_id": "s1", "event_time": "2026-05-08T10:00:00Z"},
+        {"content": "The release was announced late because the changelog was missing.", "kind": "event", "workspace": "apollo", "event_time": "2026-05-01T10:00:00Z"},
+        {"content": "The release is announced on fridays", "actor": "Anna", "workspace": "apollo", "event_time": "2026-05-08T12:00:00Z"},
+        {"content": "Announce a release by mail first. ".repeat(60), "workspace": "apollo"},
+    ]);
+    agent.tool("memory_create_batch", json!({ "memories": rows })).await;
+    let query = "announce the release";
+
+    let context =
+        ask(&agent, "memory_context", json!({"query": query, "budget_tokens": 400, "order": "time"})).await;
+    let items = context["items"].as_array().unwrap();
+    let ids: Vec<_> = items.iter().map(|item| item["id"].as_i64().unwrap()).collect();
+    assert!(ids.starts_with(&[2]) && ids.len() == 3 && ids.contains(&4), "{context}");
+    assert_eq!(context["left_out"], json!({"near_duplicates": 1, "over_budget": 0}));
+    let first = items.iter().find(|item| item["id"] != 4 && item["id"] != 2).unwrap();
+    assert_eq!(
+        first["source"],
+        json!({"actor": "Anna", "session_id": first["source"]["session_id"], "workspace": "apollo"})
+    );
+    assert_eq!(first["date"].as_str().unwrap()[..10], *"2026-05-08");
+    let long = items.iter().find(|item| item["id"] == 4).unwrap();
+    assert_eq!((&long["cut"], long["tokens"].as_i64().unwrap() <= 130), (&json!(true), true), "{long}");
+    let tokens = context["tokens"].as_u64().unwrap();
+    assert!(tokens <= 400, "{tokens}");
+    let text = context["text"].as_str().unwrap();
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.contains("#2 [event] 2026-05-01: The release was announced late"), "{text}");
+
+    let small = ask(
+        &agent,
+        "memory_context",
+        json!({"query": query, "budget_tokens": 64, "filters": {"kind": "event"}}),
+    )
+    .await;
+    assert_eq!((&small["items"][0]["id"], &small["items"][1]), (&json!(2), &Value::Null), "{small}");
+    let one = ask(&agent, "memory_context", json!({"query": query, "limit": 1, "workspace": "Apollo"})).await;
+    assert_eq!(one["items"].as_array().unwrap().len(), 1);
+    for nothing in [
+        json!({"query": query, "workspace": "elsewhere"}),
+        json!({"query": " "}),
+        json!({"query": query, "min_score": 1, "filters": {"kind": "todo"}}),
+    ] {
+        let none = ask(&agent, "memory_context", nothing).await;
+        assert_eq!((&none["text"], &none["items"], &none["tokens"]), (&json!(""), &json!([]), &json!(0)));
+    }
+}
+
+#[tokio::test]
+async fn both_doors_recall_the_same_and_refuse_the_same() {
+    let agent = Agent::new().await;
+    agent.tool("memory_create", json!({"content": "The release is announced on Fridays."})).await;
+    let mut context = agent.tool("memory_context", json!({"query": "announce the release"})).await;
+    let mut over_rest = agent.post("/v1/context", json!({"query": "announce the release"})).await.expect(200);
+    context["took_ms"].take();
+    over_rest["took_ms"].take();
+    assert_eq!(context, over_rest);
+    let wrong = json!({"budget_tokens": 63, "order": "newest", "limit": 201, "min_score": 2, "filter": {}});
+    let told = agent.post("/v1/context", wrong.clone()).await.expect_error(400, "invalid_request");
+    assert_eq!(agent.failing_tool("memory_context", wrong).await.1["details"], told["details"]);
+    let fields: Vec<_> =
+        told["details"].as_array().unwrap().iter().map(|d| d["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["query", "budget_tokens", "limit", "order", "min_score", "filter"]);
+}

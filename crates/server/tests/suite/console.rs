@@ -1,6 +1,10 @@
 //! The console as a browser meets it: sessions and how they end, forms and where they may come from, what pages say of
 //! themselves, and everything a person can type shown as text.
 
+mod alerts;
+mod backups;
+mod sessions;
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -13,6 +17,9 @@ use crate::house::{Answer, House};
 use crate::issuer::Issuer;
 
 const SIGN_IN: &str = "/console/sign-in";
+/// What people type when they want to know.
+const NASTY: &str =
+    "</textarea></p><script>alert(1)</script> \u{202e}\"'><img src=x onerror=alert(1)> &amp; שלום 🐈 ${7*7}";
 
 /// A browser: one cookie, and the token of the page it looked at last.
 struct Browser<'a> {
@@ -22,6 +29,18 @@ struct Browser<'a> {
     token: String,
     peer: Option<Peer>,
     host: &'static str,
+}
+
+/// Somebody who runs the service, signed in with one click.
+async fn operator(house: &House) -> Browser<'_> {
+    let mut browser = Browser::new(house);
+    browser.get(SIGN_IN).await.page(200);
+    browser.post("/console/sign-in/dev", &[("as", "operator")]).await.page(303);
+    browser
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 
 impl Answer {
@@ -74,10 +93,7 @@ impl<'a> Browser<'a> {
         token: &str,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let pair = |(name, value): &(&str, &str)| {
-            let value: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-            format!("{name}={value}")
-        };
+        let pair = |(name, value): &(&str, &str)| format!("{name}={}", encoded(value));
         let token = ("form_token", token);
         let body = fields.iter().chain([&token]).map(pair).collect::<Vec<_>>().join("&");
         let request =
@@ -263,7 +279,6 @@ async fn pages_keep_to_themselves() {
 
 #[tokio::test]
 async fn what_is_typed_shows_as_text() {
-    const NASTY: &str = "</textarea></p><script>alert(1)</script> \u{202e}\"'><img src=x onerror=alert(1)> &amp; שלום 🐈 ${7*7}";
     let house = House::new().await;
     house
         .post("/v1/memories", json!({"content": NASTY, "kind": "note", "tags": ["<i>"], "actor": NASTY, "metadata": {"<b>": "<u>"}}))
@@ -275,7 +290,7 @@ async fn what_is_typed_shows_as_text() {
         .expect(200);
     house.post("/api-keys", json!({"name": "<script>name</script>"})).await.expect(201);
     let mut browser = Browser::signed_in(&house, &house.key).await;
-    let query = NASTY.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let query = encoded(NASTY);
     let pages = [
         "/console",
         "/console/memories",

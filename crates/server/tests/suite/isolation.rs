@@ -27,6 +27,9 @@ async fn ids_of_another_tenant_do_not_exist() {
     assert_eq!(ask(Method::POST, "/v1/memories/delete".into(), everything).await.expect(200)["count"], 0);
     let found = ask(Method::POST, "/v1/search".into(), json!({"query": "secret of the first tenant"})).await;
     assert_eq!(found.expect(200)["items"], json!([]));
+    let recalled =
+        ask(Method::POST, "/v1/context".into(), json!({"query": "secret of the first tenant"})).await;
+    assert_eq!(recalled.expect(200)["text"], "");
     assert_eq!(ask(Method::GET, "/v1/memories".into(), Value::Null).await.expect(200)["items"], json!([]));
     assert_eq!(ask(Method::GET, "/v1/stats".into(), Value::Null).await.expect(200)["memories"], 0);
     assert_eq!(house.get(&format!("/v1/memories/{id}")).await.status, 200);
@@ -55,6 +58,8 @@ async fn a_scope_opens_only_its_own_door() {
         (&*reader, Method::POST, "/v1/memories", json!({"content": "y"}), 403),
         (&*reader, Method::POST, "/v1/search", json!({"query": "x"}), 403),
         (&*searcher, Method::POST, "/v1/search", json!({"query": "x"}), 200),
+        (&*reader, Method::POST, "/v1/context", json!({"query": "x"}), 403),
+        (&*searcher, Method::POST, "/v1/context", json!({"query": "x"}), 200),
         (&*searcher, Method::GET, "/v1/memories/1", Value::Null, 403),
         (usual, Method::GET, "/v1/usage", Value::Null, 403),
         (usual, Method::POST, "/api-keys", json!({}), 403),

@@ -45,7 +45,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("governor", &["gateway"]),
     ("hmac", &["gateway"]),
     ("subtle", &["gateway"]),
-    ("reqwest", &["embedding", "engram", "gateway"]),
+    // `server` sends traces.
+    ("reqwest", &["embedding", "engram", "gateway", "server"]),
     ("safetensors", &["embedding"]),
     ("tokio-postgres", &["control"]),
     ("deadpool-postgres", &["control"]),
@@ -73,8 +74,15 @@ const HOMES: &[(&str, &[&str])] = &[
     ("utoipa", &["api", "server"]),
     ("utoipa-axum", &["server"]),
     ("metrics-exporter-prometheus", &["server"]),
+    ("opentelemetry", &["server"]),
+    ("opentelemetry_sdk", &["server"]),
+    ("tracing-opentelemetry", &["server"]),
+    // `testkit` is a collector for the tests of others.
+    ("opentelemetry-proto", &["server", "testkit"]),
+    ("prost", &["server", "testkit"]),
     ("tracing-subscriber", &["server"]),
-    ("toml", &["server"]),
+    // `engram` reads an example of another tool in a test.
+    ("toml", &["server", "engram"]),
     ("clap", &["engram"]),
     ("clap_complete", &["engram"]),
     ("indicatif", &["engram"]),

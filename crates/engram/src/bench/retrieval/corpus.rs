@@ -10,6 +10,8 @@ use jiff::{Timestamp, fmt::strtime};
 pub(crate) struct Corpus {
     /// Each group is a store of its own.
     pub(crate) groups: Vec<Group>,
+    /// Groups that the ranking was tuned on; the others say more.
+    pub(crate) tuned_on: &'static [&'static str],
 }
 
 /// Documents that are searched together.
@@ -18,6 +20,8 @@ pub(crate) struct Group {
     pub(crate) name: String,
     pub(crate) documents: Vec<Document>,
     pub(crate) questions: Vec<Question>,
+    /// Questions that nothing here answers though it is about the same people and things.
+    pub(crate) unanswerable: Vec<String>,
     /// Oddities met while reading, one sentence each.
     pub(crate) remarks: Vec<String>,
 }
@@ -35,6 +39,8 @@ pub(crate) struct Document {
 /// One query and what it should find.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Question {
+    /// What tells it from others of the corpus, in every run.
+    pub(crate) id: String,
     pub(crate) text: String,
     /// Positions in the group's documents; never empty, without repeats.
     pub(crate) relevant: Vec<usize>,

@@ -38,7 +38,8 @@ struct QueryLine {
 }
 
 /// Reads `documents.jsonl` (`id`, `text`, `group`, and if known `session`, `actor`, `time`) and
-/// `queries.jsonl` (`id`, `text`, `group`, `relevant`, and if known `category`) of `folder`.
+/// `queries.jsonl` (`id`, `text`, `group`, `relevant`, and if known `category`) of `folder`. A query whose `relevant` is
+/// empty is one that nothing answers.
 ///
 /// # Errors
 /// When a file is missing or a line is not of that shape; the error names the line.
@@ -69,6 +70,10 @@ pub(crate) fn read_jsonl(folder: &Path) -> Result<Corpus> {
         let Some(at) = groups.get(&group).copied() else {
             bail!("{place}: no document is in group {group:?}")
         };
+        if line.relevant.is_empty() {
+            corpus.groups[at].unanswerable.push(line.text);
+            continue;
+        }
         let mut relevant = Vec::new();
         for id in line.relevant.into_iter().map(Name::text) {
             match positions.get(&(at, id.clone())) {
@@ -84,7 +89,8 @@ pub(crate) fn read_jsonl(folder: &Path) -> Result<Corpus> {
             continue;
         }
         let category = line.category.map(Name::text);
-        corpus.groups[at].questions.push(Question { text: line.text, relevant, category });
+        let id = format!("{group}/{}", line.id.text());
+        corpus.groups[at].questions.push(Question { id, text: line.text, relevant, category });
     }
     Ok(corpus)
 }
@@ -137,6 +143,14 @@ mod tests {
         assert_eq!(corpus.groups[0].questions[0].category.as_deref(), Some("2"));
         assert_eq!(corpus.groups[1].questions[0].relevant, [0]);
         assert_eq!(corpus.remarks().count(), 1);
+    }
+
+    #[test]
+    fn a_query_without_relevant_documents_has_no_answer() {
+        let document = r#"{"id": 1, "text": "one"}"#;
+        let corpus = corpus_of(document, r#"{"id": 1, "text": "two?", "relevant": []}"#).unwrap();
+        assert_eq!(corpus.groups[0].unanswerable, ["two?"]);
+        assert_eq!((corpus.questions(), corpus.remarks().count()), (0, 0));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use super::corpus::{Corpus, Document, Group, Question, parse_time};
 
 /// The category whose questions have no answer in the conversation, and so nothing to find.
 const ADVERSARIAL: u64 = 5;
+/// The conversations that the ranking was tuned on.
+const TUNED_ON: &[&str] = &["conv-26", "conv-42", "conv-49"];
 
 #[derive(Deserialize)]
 struct Sample {
@@ -45,22 +47,27 @@ pub(crate) fn read_locomo(path: &Path) -> Result<Corpus> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let samples: Vec<Sample> = serde_json::from_str(&text)
         .with_context(|| format!("{} is not LoCoMo: a list of conversations with `qa`", path.display()))?;
-    let mut corpus = Corpus::default();
+    let mut corpus = Corpus { groups: Vec::new(), tuned_on: TUNED_ON };
     for sample in samples {
         let documents = turns(&sample).with_context(|| format!("in conversation {}", sample.sample_id))?;
         let positions =
             documents.iter().enumerate().map(|(at, document)| (document.id.clone(), at)).collect();
-        let (mut questions, mut remarks) = (Vec::new(), Vec::new());
-        for asked in sample.qa.iter().filter(|asked| asked.category != ADVERSARIAL) {
+        let (mut questions, mut unanswerable, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, asked) in sample.qa.iter().enumerate() {
+            if asked.category == ADVERSARIAL {
+                unanswerable.push(asked.question.clone());
+                continue;
+            }
             let relevant = evidence(&asked.evidence, &positions);
             if relevant.is_empty() {
                 remarks.push(format!("{}: no evidence for {:?}", sample.sample_id, asked.question));
                 continue;
             }
             let category = Some(asked.category.to_string());
-            questions.push(Question { text: asked.question.clone(), relevant, category });
+            let id = format!("{}/{number}", sample.sample_id);
+            questions.push(Question { id, text: asked.question.clone(), relevant, category });
         }
-        corpus.groups.push(Group { name: sample.sample_id, documents, questions, remarks });
+        corpus.groups.push(Group { name: sample.sample_id, documents, questions, unanswerable, remarks });
     }
     Ok(corpus)
 }

@@ -37,8 +37,8 @@ pub(crate) struct Measures {
 }
 
 impl Measures {
-    /// Measures one ranking, best first, in fractions of 1.
-    fn of(ranking: &[usize], relevant: &[usize]) -> Self {
+    /// Measures one ranking, best first, in fractions of 1; `relevant` is not empty.
+    pub(super) fn of(ranking: &[usize], relevant: &[usize]) -> Self {
         let wanted = relevant.len() as f64;
         let found = |k: usize| ranking.iter().take(k).filter(|at| relevant.contains(at)).count();
         let recall = |k| found(k) as f64 / wanted;
@@ -88,18 +88,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Counts one question; `relevant` is not empty.
-    pub(crate) fn add(&mut self, ranking: &[usize], relevant: &[usize]) {
-        let mut one = Measures::of(ranking, relevant);
+    /// Counts one question.
+    pub(crate) fn add(&mut self, mut one: Measures) {
         for (sum, value) in self.sum.values_mut().into_iter().zip(one.values_mut()) {
             *sum += *value;
         }
         self.questions += 1;
-    }
-
-    /// Questions counted.
-    pub(crate) fn questions(&self) -> u32 {
-        self.questions
     }
 
     /// Means in percent, to the hundredth; all zero when nothing was counted.
@@ -131,11 +125,11 @@ mod tests {
     #[test]
     fn means_are_percents() {
         let mut tally = Tally::default();
-        tally.add(&[0], &[0]);
-        tally.add(&[1], &[0]);
-        tally.add(&[], &[0]);
+        for ranking in [&[0][..], &[1], &[]] {
+            tally.add(Measures::of(ranking, &[0]));
+        }
         let means = tally.means();
-        assert_eq!((tally.questions(), means.recall_1, means.mrr, means.ndcg_10), (3, 33.33, 33.33, 33.33));
+        assert_eq!((tally.questions, means.recall_1, means.mrr, means.ndcg_10), (3, 33.33, 33.33, 33.33));
         assert_eq!(Tally::default().means(), Measures::default());
     }
 }

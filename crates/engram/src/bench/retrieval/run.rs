@@ -5,13 +5,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use engine::{BATCH_ROWS_MAX, Bounds, Draft, MemoryId, NewMemory, Ranking, SearchQuery, Store, StoreOptions};
+use engine::{
+    BATCH_ROWS_MAX, Bounds, Draft, Hit, MemoryId, NewMemory, Ranking, SearchQuery, Store, StoreOptions,
+};
 use jiff::Timestamp;
 use stdx::clock::ManualClock;
 
-use super::corpus::{Corpus, Document, Group};
-use super::measures::Tally;
+use super::corpus::{Corpus, Document, Group, Question};
+use super::measures::Measures;
+use super::no_answer::Unanswered;
 use super::report::Report;
+use super::typos::misspell;
 use crate::bench::builtin::Builtin;
 
 /// Hits looked at: enough for recall@20, for ten sessions, and for a rank that still counts in MRR.
@@ -23,66 +27,151 @@ const SESSIONS: usize = 10;
 /// The day of the run when no document has a time, so that every run is the same.
 const DAY_WITHOUT_TIMES: i64 = 1_767_225_600;
 
+/// How a run is made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// Of the misspellings and of the resampling.
+    pub(crate) seed: u64,
+    /// Edits in each query, if they are asked misspelt, too.
+    pub(crate) typos: Option<usize>,
+}
+
 /// What was counted so far.
 #[derive(Debug, Default)]
 pub(super) struct Counted {
-    pub(super) hybrid: Tallies,
-    pub(super) bm25: Tallies,
-    pub(super) session_recall: f64,
-    pub(super) session_questions: u32,
+    pub(super) outcomes: Vec<Outcome>,
+    pub(super) unanswered: Unanswered,
     pub(super) latencies: Vec<Duration>,
 }
 
-/// One ranking's tallies.
-#[derive(Debug, Default)]
-pub(super) struct Tallies {
-    pub(super) overall: Tally,
-    pub(super) by_category: BTreeMap<String, Tally>,
-    pub(super) by_group: BTreeMap<String, Tally>,
+/// What became of one question; measures are fractions of 1.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) id: String,
+    /// Its group's place in the corpus.
+    pub(super) group: usize,
+    pub(super) category: Option<String>,
+    pub(super) search: Measures,
+    pub(super) bm25: Measures,
+    /// Share of the sessions with an answer that were found; `None` where there are no sessions.
+    pub(super) session: Option<f64>,
+    /// The same question misspelt: recall@10 of the full search and of plain BM25.
+    pub(super) misspelt: Option<[f64; 2]>,
+    /// Score of the best hit; 0 without one.
+    pub(super) best_score: f64,
+    /// Scores of the relevant documents among the first ten.
+    pub(super) evidence_scores: Vec<f64>,
 }
 
 /// Measures `corpus`; stores live in `scratch` and may be thrown away after.
 ///
 /// # Errors
 /// When a store refuses a document or a search fails.
-pub(crate) fn run(corpus: &Corpus, scratch: &Path) -> Result<Report> {
+pub(crate) fn run(corpus: &Corpus, scratch: &Path, options: Options) -> Result<Report> {
     let mut counted = Counted::default();
-    for (number, group) in corpus.groups.iter().enumerate().filter(|(_, group)| !group.questions.is_empty()) {
-        let path = scratch.join(format!("group-{number}.db"));
-        run_group(group, &path, &mut counted).with_context(|| format!("in group {:?}", group.name))?;
+    let builtin = Builtin::new();
+    for (at, group) in corpus.groups.iter().enumerate().filter(|(_, group)| !group.questions.is_empty()) {
+        let path = scratch.join(format!("group-{at}.db"));
+        let told = || format!("in group {:?}", group.name);
+        let bench = GroupBench::fill(at, group, &path, &builtin).with_context(told)?;
+        bench.ask_all(options, &mut counted).with_context(told)?;
+        let next = &corpus.groups[(at + 1) % corpus.groups.len()];
+        bench.ask_what_nothing_answers(next, &mut counted).with_context(told)?;
     }
-    Ok(Report::new(corpus, counted))
+    Ok(Report::new(corpus, options, counted))
 }
 
-fn run_group(group: &Group, path: &Path, counted: &mut Counted) -> Result<()> {
-    let builtin = Builtin::new();
-    let options = StoreOptions {
-        clock: ManualClock::at(day_after(&group.documents)),
-        model: Some(builtin.identity().clone()),
-    };
-    let store = Store::open(path, options)?;
-    let positions = fill(&store, &group.documents, &builtin)?;
-    for question in &group.questions {
-        let started = Instant::now();
-        store.search(&builtin.query(&question.text, USUAL_LIMIT))?;
-        counted.latencies.push(started.elapsed());
+/// One group in a store of its own.
+struct GroupBench<'a> {
+    at: usize,
+    group: &'a Group,
+    builtin: &'a Builtin,
+    store: Store,
+    positions: BTreeMap<MemoryId, usize>,
+}
 
-        let asked = builtin.query(&question.text, DEPTH);
-        let hybrid = ranking(&store, &asked, &positions)?;
-        let bm25 = ranking(&store, &SearchQuery { ranking: Ranking::Bm25, ..asked }, &positions)?;
-        for (tallies, ranking) in [(&mut counted.hybrid, &hybrid), (&mut counted.bm25, &bm25)] {
-            tallies.overall.add(ranking, &question.relevant);
-            tallies.by_group.entry(group.name.clone()).or_default().add(ranking, &question.relevant);
-            if let Some(category) = &question.category {
-                tallies.by_category.entry(category.clone()).or_default().add(ranking, &question.relevant);
+impl<'a> GroupBench<'a> {
+    fn fill(at: usize, group: &'a Group, path: &Path, builtin: &'a Builtin) -> Result<Self> {
+        let options = StoreOptions {
+            clock: ManualClock::at(day_after(&group.documents)),
+            model: Some(builtin.identity().clone()),
+        };
+        let store = Store::open(path, options)?;
+        let positions = fill(&store, &group.documents, builtin)?;
+        Ok(Self { at, group, builtin, store, positions })
+    }
+
+    fn ask_all(&self, options: Options, counted: &mut Counted) -> Result<()> {
+        for question in &self.group.questions {
+            let started = Instant::now();
+            self.store.search(&self.builtin.query(&question.text, USUAL_LIMIT))?;
+            counted.latencies.push(started.elapsed());
+            let number = counted.outcomes.len();
+            let mut outcome = self.ask(question)?;
+            if let Some(edits) = options.typos {
+                let misspelt = misspell(&question.text, edits, options.seed, number);
+                let [search, bm25] = self.rankings(&misspelt)?;
+                let recall = |hits: &[Hit]| Measures::of(&self.ranking(hits), &question.relevant).recall_10;
+                outcome.misspelt = Some([recall(&search), recall(&bm25)]);
+            }
+            counted.outcomes.push(outcome);
+        }
+        Ok(())
+    }
+
+    fn ask(&self, question: &Question) -> Result<Outcome> {
+        let [search, bm25] = self.rankings(&question.text)?;
+        let ranking = self.ranking(&search);
+        let first = search.iter().take(USUAL_LIMIT);
+        let relevant = first.filter(|hit| {
+            self.positions.get(&hit.memory.id).is_some_and(|position| question.relevant.contains(position))
+        });
+        Ok(Outcome {
+            id: question.id.clone(),
+            group: self.at,
+            category: question.category.clone(),
+            search: Measures::of(&ranking, &question.relevant),
+            bm25: Measures::of(&self.ranking(&bm25), &question.relevant),
+            session: session_recall(&self.group.documents, &ranking, &question.relevant),
+            misspelt: None,
+            best_score: best_score(&search),
+            evidence_scores: relevant.map(|hit| hit.score).collect(),
+        })
+    }
+
+    /// Asks the questions of another group, and those that were made to have no answer.
+    fn ask_what_nothing_answers(&self, other: &Group, counted: &mut Counted) -> Result<()> {
+        let best = |text: &String| -> Result<(usize, f64)> {
+            let found = self.store.search(&self.builtin.query(text, 1))?;
+            Ok((self.at, best_score(&found.hits)))
+        };
+        if other.name != self.group.name {
+            for question in &other.questions {
+                counted.unanswered.elsewhere.push(best(&question.text)?);
             }
         }
-        if let Some(recall) = session_recall(&group.documents, &hybrid, &question.relevant) {
-            counted.session_recall += recall;
-            counted.session_questions += 1;
+        for text in &self.group.unanswerable {
+            counted.unanswered.unanswerable.push(best(text)?);
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Hits of the full search and of plain BM25.
+    fn rankings(&self, text: &str) -> Result<[Vec<Hit>; 2]> {
+        let asked = self.builtin.query(text, DEPTH);
+        let search = self.store.search(&asked)?.hits;
+        let bm25 = self.store.search(&SearchQuery { ranking: Ranking::Bm25, ..asked })?.hits;
+        Ok([search, bm25])
+    }
+
+    /// Positions of the documents found.
+    fn ranking(&self, hits: &[Hit]) -> Vec<usize> {
+        hits.iter().filter_map(|hit| self.positions.get(&hit.memory.id).copied()).collect()
+    }
+}
+
+fn best_score(hits: &[Hit]) -> f64 {
+    hits.first().map_or(0.0, |hit| hit.score)
 }
 
 /// Stores the documents in their order; the answer maps memories to positions.
@@ -106,11 +195,6 @@ fn fill(store: &Store, documents: &[Document], builtin: &Builtin) -> Result<BTre
         positions.extend(stored.items.iter().zip(rows).map(|(item, (at, _))| (item.memory.id, *at)));
     }
     Ok(positions)
-}
-
-fn ranking(store: &Store, query: &SearchQuery, positions: &BTreeMap<MemoryId, usize>) -> Result<Vec<usize>> {
-    let answer = store.search(query)?;
-    Ok(answer.hits.iter().filter_map(|hit| positions.get(&hit.memory.id).copied()).collect())
 }
 
 /// Share of the sessions with relevant documents among the first ten sessions met in `ranking`; `None` when a

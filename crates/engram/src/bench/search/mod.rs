@@ -5,5 +5,5 @@ mod report;
 mod run;
 mod store;
 
-pub(crate) use report::{Report, Row};
+pub(crate) use report::{Report, Row, StoreRow};
 pub(crate) use run::{Plan, run};

@@ -1,15 +1,15 @@
-//! One run: a store that grows from size to size, and the same searches asked at each in several ways.
+//! One run: a store of each size, and the same searches asked of each in several ways.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use engine::{Filter, Ranking, SearchQuery, Store};
+use engine::{Filter, Ranking, SearchQuery, StageTimes, Store};
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::report::{Report, Row};
-use super::store::{USERS, fill, open};
+use super::report::{Report, Row, StoreRow};
+use super::store::{USERS, open_filled};
 use crate::bench::builtin::Builtin;
 use crate::bench::load::resident_mib;
 use crate::bench::texts::Texts;
@@ -37,29 +37,38 @@ struct Way {
     filter: Option<Filter>,
 }
 
-/// Measures; the store lives in `scratch` and may be thrown away after.
+/// Measures; the stores live in `folder`, and those that are there already are used again.
 ///
 /// # Errors
 /// When the store refuses a memory or a search fails.
-pub(crate) fn run(plan: &Plan, scratch: &Path, progress: &ProgressBar) -> Result<Report> {
+pub(crate) fn run(plan: &Plan, folder: &Path, progress: &ProgressBar) -> Result<Report> {
     let (texts, builtin) = (Texts::new(plan.seed), Builtin::new());
-    let store = open(scratch, &builtin)?;
     let ways = ways()?;
-    let mut report = Report { seed: plan.seed, searches: plan.searches, rows: Vec::new() };
-    let mut stored = 0;
+    let mut report =
+        Report { seed: plan.seed, searches: plan.searches, rows: Vec::new(), stores: Vec::new() };
+    let resident = || resident_mib(std::process::id());
     for size in &plan.sizes {
         progress.set_message(format!("storing {size} memories"));
-        fill(&store, &texts, &builtin, stored, *size)?;
-        stored = stored.max(*size);
-        // As after a restart: the index is read from the file.
-        store.release_memory();
-        store.checkpoint()?;
+        let store = open_filled(folder, &texts, &builtin, *size)?;
+        let before = resident();
+        let started = Instant::now();
+        store.search(&builtin.query(&texts.query(0), LIMIT))?;
+        let first_search = started.elapsed();
         for way in &ways {
             progress.set_message(format!("{} of {size} memories, filter: {}", way.name, way.filter_name));
-            let mut latencies = measure(plan, &store, &texts, &builtin, way, *size)?;
-            let resident = resident_mib(std::process::id());
-            report.rows.push(Row::new((*size, way.name, way.filter_name), &mut latencies, resident));
+            let taken = measure(plan, &store, &texts, &builtin, way, *size)?;
+            report.rows.push(Row::new((*size, way.name, way.filter_name), &taken, resident()));
         }
+        let grown = |now: Option<f64>| Some(now? - before?);
+        let grown_mib = grown(resident());
+        store.release_memory();
+        report.stores.push(StoreRow {
+            memories: *size,
+            bytes_per_memory: std::fs::metadata(store.path())?.len() as f64 / *size as f64,
+            first_search_ms: first_search.as_secs_f64() * 1e3,
+            grown_mib,
+            left_mib: grown(resident()),
+        });
     }
     Ok(report)
 }
@@ -85,8 +94,8 @@ fn measure(
     builtin: &Builtin,
     way: &Way,
     size: u64,
-) -> Result<Vec<Duration>> {
-    let mut latencies = Vec::with_capacity(plan.searches);
+) -> Result<Vec<(Duration, StageTimes)>> {
+    let mut taken = Vec::with_capacity(plan.searches);
     // The memories asked about lie all over the store, the same for every way.
     for turn in 0..WARM_UP + plan.searches {
         let about = (turn as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) % size.max(1);
@@ -94,10 +103,10 @@ fn measure(
         let started = Instant::now();
         let query =
             SearchQuery { filter: way.filter.clone(), ranking: way.ranking, ..builtin.query(&text, LIMIT) };
-        store.search(&query)?;
+        let answer = store.search(&query)?;
         if turn >= WARM_UP {
-            latencies.push(started.elapsed());
+            taken.push((started.elapsed(), answer.stages));
         }
     }
-    Ok(latencies)
+    Ok(taken)
 }

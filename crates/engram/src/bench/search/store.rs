@@ -1,8 +1,8 @@
-//! A store of made-up memories that grows to the size asked for.
+//! A store of made-up memories, filled to the size asked for; one that was kept is used again.
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use engine::{BATCH_ROWS_MAX, Bounds, Draft, NewMemory, Store, StoreOptions};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -16,15 +16,25 @@ const TODAY_S: i64 = 1_767_225_600;
 /// One memory in this many is of one user, and of one part.
 pub(super) const USERS: u64 = 100;
 
-/// Opens an empty store in `folder`.
-pub(super) fn open(folder: &Path, builtin: &Builtin) -> Result<Store> {
+/// The store of `size` memories in `folder`, filled as far as it is not yet.
+pub(super) fn open_filled(folder: &Path, texts: &Texts, builtin: &Builtin, size: u64) -> Result<Store> {
     let clock = ManualClock::at(Timestamp::from_second(TODAY_S)?);
     let options = StoreOptions { clock, model: Some(builtin.identity().clone()) };
-    Ok(Store::open(&folder.join("search.db"), options)?)
+    let file = folder.join(format!("search-{}-{size}.db", texts.seed()));
+    let store = Store::open(&file, options)?;
+    let stored = store.tally()?.memories;
+    ensure!(
+        stored <= size,
+        "{} holds {stored} memories: remove it, or choose another --keep",
+        file.display()
+    );
+    fill(&store, texts, builtin, stored, size)?;
+    store.checkpoint()?;
+    Ok(store)
 }
 
 /// Stores the memories numbered `from` to `to`.
-pub(super) fn fill(store: &Store, texts: &Texts, builtin: &Builtin, from: u64, to: u64) -> Result<()> {
+fn fill(store: &Store, texts: &Texts, builtin: &Builtin, from: u64, to: u64) -> Result<()> {
     let numbers: Vec<u64> = (from..to).collect();
     for numbers in numbers.chunks(BATCH_ROWS_MAX) {
         let drafts = numbers.iter().map(|number| {

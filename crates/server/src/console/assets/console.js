@@ -29,7 +29,8 @@ if (new URLSearchParams(location.search).has("focus")) document.querySelector("[
 const live = document.querySelector("[data-live]");
 if (live) {
   const refresh = async () => {
-    // Nobody looks at a hidden page, and what somebody reads or has selected stays as it is.
+    // What is over changes no more, nobody looks at a hidden page, and what somebody reads or has selected stays as it is.
+    if (live.querySelector("[data-over]")) return clearInterval(turns);
     if (document.hidden || live.contains(document.activeElement)) return;
     try {
       const answer = await fetch(live.dataset.live, { redirect: "error" });
@@ -38,5 +39,5 @@ if (live) {
       // The service restarts, or the session is over: the next turn or the next click tells.
     }
   };
-  setInterval(refresh, Number(live.dataset.every));
+  const turns = setInterval(refresh, Number(live.dataset.every));
 }

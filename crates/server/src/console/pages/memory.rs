@@ -10,6 +10,7 @@ use similar::{ChangeTag, TextDiff};
 use tenancy::Operation;
 
 use crate::console::asked::Asked;
+use crate::console::fields::link;
 use crate::console::layout::{Tab, failed, page};
 use crate::console::parts::{careful, form_token, good, title};
 use crate::console::words;
@@ -187,7 +188,6 @@ fn properties(memory: &api::Memory, now: Timestamp) -> Markup {
     let texts = [
         ("User", &memory.user_id),
         ("Agent", &memory.agent_id),
-        ("Session", &memory.session_id),
         ("Actor", &memory.actor),
         ("Your id", &memory.custom_id),
     ];
@@ -209,6 +209,7 @@ fn properties(memory: &api::Memory, now: Timestamp) -> Markup {
                 dt { "Importance" } dd { (memory.importance) }
                 dt { "Tier" } dd { (memory.tier) }
                 @for (label, text) in texts { @if let Some(text) = text { dt { (label) } dd { bdi { (text) } } } }
+                @if let Some(id) = &memory.session_id { dt { "Session" } dd { a href=(link("/console/sessions", &[("session_id", id)])) { bdi { (id) } } } }
                 @for (label, at) in times { @if let Some(at) = at { dt { (label) } dd { (words::time(at, now)) } } }
                 @if let Some(id) = memory.superseded_by { dt { "Superseded by" } dd { a href={ "/console/memories/" (id) } { "#" (id) } } }
                 dt { "Vector" } dd { (memory.embedding) }

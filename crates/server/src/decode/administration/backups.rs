@@ -109,6 +109,20 @@ pub fn list_restore_tests(query: Value) -> Result<(Option<Slug>, u32), Problems>
     whole(input, problems)
 }
 
+/// Reads whose damaged file is to be read.
+///
+/// # Errors
+/// Every problem.
+pub fn salvage_memories(query: Value) -> Result<Option<String>, Problems> {
+    let mut problems = Problems::new();
+    let input = Fields::of(query, Form::Query, &mut problems).map(|mut fields| {
+        let file = fields.get("file", text);
+        fields.finish();
+        file
+    });
+    whole(input, problems)
+}
+
 /// Reads which page of backups is asked for.
 ///
 /// # Errors

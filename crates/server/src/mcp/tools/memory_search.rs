@@ -31,6 +31,7 @@ fn arguments() -> Value {
         "workspace": schema::workspace(),
         "filters": schema::filters(),
         "min_score": { "type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "Only items with at least this score." },
+        "diversity": { "type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "How much novelty counts beside the score; try 0.3 when items repeat each other." },
         "explain": { "type": ["boolean", "null"], "description": "Say where each score comes from; for debugging." },
     });
     schema::arguments(properties, &["query"])

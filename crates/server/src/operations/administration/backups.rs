@@ -8,7 +8,7 @@ use control::{Backup, Restore, RestoreTest};
 use gateway::{OperatorPass, Pass, Peer};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tenancy::{Slug, Tenant};
+use tenancy::{Slug, Tenant, TenantId};
 
 use super::authority::{Caller, operators_only};
 use super::{tenant_named, unknown_tenant};
@@ -58,6 +58,18 @@ pub async fn list_backups(app: &App, pass: &Pass, query: BackupQuery) -> Result<
     page.truncate(query.limit);
     let next_cursor = page.last().filter(|_| more).map(|backup| backup.id.clone());
     Ok(api::BackupList { items: page.into_iter().map(backup_to_wire).collect(), next_cursor })
+}
+
+/// The newest backup and the newest proven one of each of some tenants.
+///
+/// # Errors
+/// [`Failure::Control`].
+pub async fn newest_backups(
+    app: &App,
+    _: &OperatorPass,
+    tenants: &[TenantId],
+) -> Result<Vec<api::Backup>, Failure> {
+    Ok(app.control.newest_backups_of(tenants).await?.into_iter().map(backup_to_wire).collect())
 }
 
 /// What a restore would do.
@@ -151,6 +163,14 @@ pub async fn show_tenant_run(app: &App, pass: &Pass, id: &str) -> Result<api::Ru
 /// 404 when there is none.
 pub async fn show_run(app: &App, _: &OperatorPass, id: &str) -> Result<api::Run, Failure> {
     app.backups.runs.find(id).map(run_to_wire).ok_or_else(unknown_run)
+}
+
+/// The newest runs of this process, at work or ended.
+///
+/// # Errors
+/// None at the moment.
+pub async fn list_runs(app: &App, _: &OperatorPass, limit: usize) -> Result<Vec<api::Run>, Failure> {
+    Ok(app.backups.runs.newest(limit).into_iter().map(run_to_wire).collect())
 }
 
 /// Begins to rehearse restores: of one tenant, or of a sample.

@@ -75,6 +75,27 @@ async fn filters_workspaces_and_explanations_work() {
 }
 
 #[tokio::test]
+async fn diversity_makes_room_for_what_does_not_repeat() {
+    let house = House::new().await;
+    let rows = json!([
+        {"content": "Anna drinks green tea in the morning"},
+        {"content": "Anna drinks green tea in the mornings"},
+        {"content": "In the morning Anna drinks green tea"},
+        {"content": "Anna drinks black coffee after lunch"},
+    ]);
+    house.post("/v1/memories/batch", json!({ "memories": rows })).await.expect(201);
+    let search = |diversity: f64| json!({"query": "what tea does Anna drink in the morning?", "limit": 2, "diversity": diversity, "explain": true});
+    let same = house.post("/v1/search", search(0.0)).await.expect(200);
+    assert!(same["items"][1]["memory"]["id"].as_i64().unwrap() < 4, "{same}");
+    assert!(same["items"][1]["explain"].get("repeats").is_none(), "{same}");
+    let varied = house.post("/v1/search", search(0.7)).await.expect(200);
+    assert_eq!(varied["items"][1]["memory"]["id"], 4, "{varied}");
+    assert!(varied["items"][1]["explain"]["repeats"].as_f64().unwrap() < 0.9, "{varied}");
+    let by_url = house.get("/v1/search?q=tea&diversity=0.5").await.expect(200);
+    assert_eq!(by_url["items"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
 async fn search_never_fails_on_odd_queries() {
     let house = furnished().await;
     let long = "tea ".repeat(2_500);
@@ -110,10 +131,10 @@ async fn a_bad_search_is_refused_with_every_problem() {
     house
         .post("/v1/search", json!({
             "query": 5, "limit": 0, "filters": {"colour": 1, "importance": {"above": 1}}, "workspace": "a b", "explain": "yes",
-            "min_score": 2, "fuzzy": true,
+            "min_score": 2, "diversity": 1.5, "fuzzy": true,
         }))
         .await
-        .expect_problems(&["query", "limit", "filters.colour", "filters.importance.above", "workspace", "explain", "min_score", "fuzzy"]);
+        .expect_problems(&["query", "limit", "filters.colour", "filters.importance.above", "workspace", "explain", "min_score", "diversity", "fuzzy"]);
     house.get("/v1/search").await.expect_problems(&["q"]);
     house.get("/v1/search?q=a&limit=x&z=1").await.expect_problems(&["limit", "z"]);
     house.post("/v1/search", json!({"query": "x".repeat(70_000)})).await.expect_problems(&["query"]);
