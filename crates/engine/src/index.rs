@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use crate::error::EngineError;
 use crate::memory::MemoryId;
-use crate::vector::Quantized;
+use crate::vector::{ModelIdentity, Quantized};
 use postings::Postings;
 use sessions::Sessions;
 use vectors::Vectors;
@@ -81,6 +81,8 @@ pub(crate) enum IndexChange {
 #[derive(Debug)]
 pub(crate) struct Index {
     model_id: Option<i64>,
+    /// The same model by name; `None` in an index that was not loaded from a file.
+    model: Option<ModelIdentity>,
     ids: Vec<MemoryId>,
     traits: Vec<Traits>,
     times: Vec<Times>,
@@ -100,6 +102,7 @@ impl Index {
     fn empty(model: Option<(i64, usize)>) -> Self {
         Self {
             model_id: model.map(|(id, _)| id),
+            model: None,
             ids: Vec::new(),
             traits: Vec::new(),
             times: Vec::new(),
@@ -167,6 +170,12 @@ impl Index {
 
     pub(crate) fn model_id(&self) -> Option<i64> {
         self.model_id
+    }
+
+    /// Whether a vector of `model` may be compared with those here. A search that began before a change of model
+    /// brings a vector of the model before.
+    pub(crate) fn speaks(&self, model: &ModelIdentity) -> bool {
+        self.model.as_ref() == Some(model)
     }
 
     pub(crate) fn id(&self, slot: Slot) -> MemoryId {

@@ -303,17 +303,19 @@ impl Store {
     /// # Errors
     /// `DeadlineExceeded` only when not even the first stage could run.
     pub fn search(&self, query: &SearchQuery) -> Result<SearchAnswer, EngineError> {
-        self.load_index()?;
         let now_ms = self.inner.clock.now_ms();
         let mut scratch = self.inner.scratch.lock().pop().unwrap_or_default();
-        let answer = self.read(|connection| {
-            let index = self.inner.index.read();
-            match index.as_ref() {
-                Some(index) => search::search(connection, index, query, now_ms, &mut scratch),
-                // Released between loading and reading: an idle store, so the next call loads it again.
-                None => Err(EngineError::Internal("the index was released".into())),
+        let answer = loop {
+            self.load_index()?;
+            let tried = self.read(|connection| match self.inner.index.read().as_ref() {
+                Some(index) => search::search(connection, index, query, now_ms, &mut scratch).map(Some),
+                None => Ok(None),
+            });
+            // Released between loading and reading, as idle or for another model: it is loaded again.
+            if let Some(answer) = tried.transpose() {
+                break answer;
             }
-        });
+        };
         self.inner.scratch.lock().push(scratch);
         answer
     }

@@ -454,6 +454,13 @@ fn pages_follow_one_another_without_gaps_or_repeats() {
 fn vectors_of_another_model_are_never_compared() {
     let bench = bench();
     let id = bench.add(memory("the dog sleeps")).id;
+    let late = SearchQuery {
+        text: "feline".into(),
+        embedded: Some(Embedded { model: model("other"), values: vec![1.0, 0.0, 0.0] }),
+        limit: 5,
+        ..SearchQuery::default()
+    };
+    assert!(bench.store.search(&late).unwrap().hits.is_empty(), "a query of another model than the store's");
     bench.store.use_model(model("other")).unwrap();
     assert_eq!(bench.store.get(id).unwrap().embedding, EmbeddingState::Pending);
     let query = SearchQuery {

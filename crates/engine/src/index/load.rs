@@ -1,11 +1,11 @@
 //! Reads the index from the file, at once and in one snapshot.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::postings::Postings;
 use super::{Fact, Index};
 use crate::error::EngineError;
-use crate::vector::split_bytes;
+use crate::vector::{ModelIdentity, split_bytes};
 
 impl Index {
     /// Reads everything; `model` is the one in use and its dimensions.
@@ -15,7 +15,8 @@ impl Index {
         let mut index = Self::empty(model);
         index.load_facts(&transaction)?;
         index.load_actors(&transaction)?;
-        if let Some((model_id, _)) = model {
+        if let Some((model_id, dimensions)) = model {
+            index.model = name_of(&transaction, model_id, dimensions)?;
             index.load_vectors(&transaction, model_id)?;
         }
         index.postings = Postings::load(&transaction, index.slots(), |id| index.slot(id))?;
@@ -66,4 +67,18 @@ impl Index {
         }
         Ok(())
     }
+}
+
+fn name_of(
+    connection: &Connection,
+    model_id: i64,
+    dimensions: usize,
+) -> Result<Option<ModelIdentity>, EngineError> {
+    let text = |row: &rusqlite::Row<'_>, at: usize| row.get::<_, String>(at).map(Into::into);
+    Ok(connection
+        .prepare_cached("SELECT name, revision FROM model WHERE id = ?")?
+        .query_row([model_id], |row| {
+            Ok(ModelIdentity { name: text(row, 0)?, revision: text(row, 1)?, dimensions })
+        })
+        .optional()?)
 }

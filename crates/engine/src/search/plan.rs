@@ -48,7 +48,8 @@ impl Plan {
         if query.ranking == Ranking::Bm25 || query.text.trim().is_empty() {
             return plan;
         }
-        plan.vector = query.embedded.as_ref().map(|e| Quantized::of(&e.values)).filter(|v| v.scale > 0.0);
+        let embedded = query.embedded.as_ref().filter(|embedded| index.speaks(&embedded.model));
+        plan.vector = embedded.map(|e| Quantized::of(&e.values)).filter(|v| v.scale > 0.0);
         plan.dates = cues::dates(&query.text, now_ms);
         let mut followed = 0;
         for asked in &mut plan.terms {

@@ -83,8 +83,9 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
     fleet::raise_open_files_limit();
 
     let embedding = config.embedding.to_provider().map_err(StartError::Embedding)?;
-    let embedding = embedding::Embedding::open(embedding, Arc::clone(&clock))
-        .map_err(|error| StartError::Embedding(error.to_string()))?;
+    let refused = |error: embedding::OpenError| StartError::Embedding(error.to_string());
+    embedding.fetch().await.map_err(refused)?;
+    let embedding = embedding::Embedding::open(embedding, Arc::clone(&clock)).map_err(refused)?;
     let vectors = Arc::new(Vectors::new(embedding));
 
     let environment = config.service.environment;

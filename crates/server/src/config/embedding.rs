@@ -1,9 +1,10 @@
-//! Where vectors come from: the model in the binary, a static model in files, or an OpenAI-compatible endpoint.
+//! Where vectors come from: the model in the binary, a static model in files, a transformer run here, or an
+//! OpenAI-compatible endpoint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::embedding::{ApiKey, EmbeddingConfig, RemoteConfig};
+use ::embedding::{ApiKey, EmbeddingConfig, HUB_URL, HubModel, LocalConfig, RemoteConfig};
 
 use super::secret::without_password;
 use super::setting::{Setting, filled, in_ms, milliseconds, number, path_text, spelled, word};
@@ -11,12 +12,17 @@ use super::setting::{Setting, filled, in_ms, milliseconds, number, path_text, sp
 /// Most dimensions any known model has, with room.
 const DIMENSIONS_MAX: usize = 16_384;
 
+/// More threads than any machine has cores would only wait for each other.
+const THREADS_MAX: usize = 256;
+
 /// Which provider makes the vectors.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EmbeddingProvider {
     /// A static table: the one in the binary, or one in files.
     #[default]
     Static,
+    /// A BERT-family sentence encoder, run here.
+    Local,
     /// An OpenAI-compatible endpoint.
     OpenAi,
 }
@@ -28,7 +34,7 @@ pub struct EmbeddingSettings {
     pub provider: EmbeddingProvider,
     /// Base URL of the endpoint.
     pub url: Option<String>,
-    /// Model name.
+    /// Model name; of a local one, its folder or its name on the hub.
     pub model: Option<String>,
     /// The operator's word for the model's edition.
     pub revision: Option<String>,
@@ -46,12 +52,18 @@ pub struct EmbeddingSettings {
     pub table: Option<PathBuf>,
     /// Vocabulary of a static model in files.
     pub vocabulary: Option<PathBuf>,
+    /// Where models brought from a hub are kept.
+    pub cache: Option<PathBuf>,
+    /// The hub.
+    pub hub_url: Option<String>,
+    /// Threads that run a local model at once.
+    pub threads: Option<usize>,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         "embedding.provider",
-        "static (built in) or openai (any compatible endpoint) (static)",
+        "static (built in), local (a transformer run here) or openai (any compatible endpoint) (static)",
         |config, text| {
             config.embedding.provider = word(text, &PROVIDERS)?;
             Ok(())
@@ -69,7 +81,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(
         "embedding.model",
-        "model name at the endpoint, or of the table in files",
+        "model name at the endpoint or of the table in files; of a local one its folder, or org/name on the hub",
         |config, text| {
             config.embedding.model = Some(filled(text)?);
             Ok(())
@@ -78,7 +90,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(
         "embedding.revision",
-        "your word for the model's edition; a new one re-embeds (1)",
+        "your word for the model's edition; a new one re-embeds (1). On the hub: branch, tag or commit (main)",
         |config, text| {
             config.embedding.revision = Some(filled(text)?);
             Ok(())
@@ -87,7 +99,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(
         "embedding.api_key",
-        "bearer token for the endpoint; better as a variable",
+        "bearer token for the endpoint or the hub; better as a variable",
         |config, text| {
             config.embedding.api_key = Some(ApiKey::new(filled(text)?));
             Ok(())
@@ -96,7 +108,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(
         "embedding.dimensions",
-        "dimensions to ask the endpoint for (its own)",
+        "dimensions to ask the endpoint for, or that a local model must have (its own)",
         |config, text| {
             config.embedding.dimensions = Some(number(text, 1, DIMENSIONS_MAX)?);
             Ok(())
@@ -123,7 +135,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(
         "embedding.proxy",
-        "HTTP proxy for the endpoint (none)",
+        "HTTP proxy for the endpoint or the hub (none)",
         |config, text| {
             config.embedding.proxy = Some(filled(text)?);
             Ok(())
@@ -148,10 +160,40 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         |config| config.embedding.vocabulary.as_deref().map(path_text),
     ),
+    Setting::new(
+        "embedding.cache",
+        "folder for models brought from the hub",
+        |config, text| {
+            config.embedding.cache = Some(PathBuf::from(filled(text)?));
+            Ok(())
+        },
+        |config| config.embedding.cache.as_deref().map(path_text),
+    ),
+    Setting::new(
+        "embedding.hub_url",
+        "the hub or a mirror of it (https://huggingface.co)",
+        |config, text| {
+            config.embedding.hub_url = Some(filled(text)?);
+            Ok(())
+        },
+        |config| config.embedding.hub_url.as_deref().map(without_password),
+    ),
+    Setting::new(
+        "embedding.threads",
+        "threads that run a local model at once (half of the cores, at most 4)",
+        |config, text| {
+            config.embedding.threads = Some(number(text, 1, THREADS_MAX)?);
+            Ok(())
+        },
+        |config| config.embedding.threads.map(|threads| threads.to_string()),
+    ),
 ];
 
-const PROVIDERS: [(&str, EmbeddingProvider); 2] =
-    [("static", EmbeddingProvider::Static), ("openai", EmbeddingProvider::OpenAi)];
+const PROVIDERS: [(&str, EmbeddingProvider); 3] = [
+    ("static", EmbeddingProvider::Static),
+    ("local", EmbeddingProvider::Local),
+    ("openai", EmbeddingProvider::OpenAi),
+];
 
 impl EmbeddingSettings {
     /// What the embedding crate needs, or what is missing for it.
@@ -170,6 +212,7 @@ impl EmbeddingSettings {
                 (Some(_), None) => Err("embedding.table needs embedding.vocabulary beside it".into()),
                 (None, Some(_)) => Err("embedding.vocabulary needs embedding.table beside it".into()),
             },
+            EmbeddingProvider::Local => self.to_local().map(EmbeddingConfig::Local),
             EmbeddingProvider::OpenAi => {
                 let url = self.url.as_deref().ok_or("embedding.provider = openai needs embedding.url")?;
                 let model =
@@ -186,5 +229,77 @@ impl EmbeddingSettings {
                 }))
             }
         }
+    }
+    fn to_local(&self) -> Result<LocalConfig, String> {
+        let model = self.model.as_deref().ok_or(
+            "embedding.provider = local needs embedding.model, the folder of a sentence-transformers model or its \
+             name on the hub (org/name)",
+        )?;
+        let usual = match &self.cache {
+            // A folder of that name here is what is meant.
+            Some(cache) if HubModel::is_name(model) && !Path::new(model).is_dir() => {
+                LocalConfig::from_hub(HubModel {
+                    name: model.to_owned(),
+                    revision: self.revision.clone().unwrap_or_else(|| "main".to_owned()),
+                    url: self.hub_url.clone().unwrap_or_else(|| HUB_URL.to_owned()),
+                    cache: cache.clone(),
+                    token: self.api_key.clone(),
+                    proxy: self.proxy.clone(),
+                })
+            }
+            None if HubModel::is_name(model) && !Path::new(model).is_dir() => {
+                return Err(format!(
+                    "embedding.model = {model} is a name on the hub and needs embedding.cache, a folder for what is brought"
+                ));
+            }
+            Some(_) | None => {
+                let folder = Path::new(model);
+                let name = folder.file_name().map_or(model.into(), |name| name.to_string_lossy());
+                LocalConfig::new(name, folder)
+            }
+        };
+        Ok(LocalConfig {
+            dimensions: self.dimensions,
+            threads: self.threads.unwrap_or(usual.threads),
+            query_deadline: self.query_timeout.unwrap_or(usual.query_deadline),
+            ..usual
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local(model: Option<&str>, cache: Option<&str>) -> Result<LocalConfig, String> {
+        let settings = EmbeddingSettings {
+            provider: EmbeddingProvider::Local,
+            model: model.map(str::to_owned),
+            cache: cache.map(PathBuf::from),
+            ..EmbeddingSettings::default()
+        };
+        match settings.to_provider()? {
+            EmbeddingConfig::Local(local) => Ok(local),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_local_model_is_a_folder_or_a_name_on_the_hub() {
+        for (model, cache, folder, is_from_hub) in [
+            ("/models/minilm", None, "/models/minilm", false),
+            ("./minilm", Some("/cache"), "./minilm", false),
+            ("org/minilm", Some("/cache"), "/cache/org--minilm/main", true),
+        ] {
+            let config = local(Some(model), cache).unwrap();
+            assert_eq!(
+                (config.folder, config.hub.is_some()),
+                (PathBuf::from(folder), is_from_hub),
+                "{model}"
+            );
+            assert!(config.name.ends_with("minilm"), "{}", config.name);
+        }
+        assert!(local(None, None).unwrap_err().contains("needs embedding.model"));
+        assert!(local(Some("org/minilm"), None).unwrap_err().contains("needs embedding.cache"));
     }
 }

@@ -95,3 +95,93 @@ async fn a_change_of_model_is_noticed_and_everything_embedded_again() {
     job.run_now(&house.app).await.unwrap();
     assert_eq!(house.get("/v1/memories/1").await.expect(200)["embedding"], "ready");
 }
+
+const MEMORIES: usize = 2_000;
+
+/// The tiny transformer of the embedding crate's tests.
+fn with_transformer(config: &mut server::config::Config) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../embedding/tests/data/tiny-bert");
+    config.embedding.provider = EmbeddingProvider::Local;
+    config.embedding.model = Some(folder.to_owned());
+}
+
+/// The same data folder served anew by a transformer.
+async fn reopened(house: House) -> House {
+    house.app.shutdown().await;
+    let mut config = house.app.config.clone();
+    with_transformer(&mut config);
+    let app = server::app::App::open(config).await.unwrap();
+    House { router: app.router(), app, ..house }
+}
+
+async fn pending(house: &House) -> u64 {
+    house.get("/v1/stats").await.expect(200)["pending_embeddings"].as_u64().unwrap()
+}
+
+/// Runs the job on its own task; searches go on until it ends or few enough memories wait. Returns how many searched.
+async fn search_while_embedding(house: &House, enough: u64) -> usize {
+    let job = JOBS.iter().find(|job| job.name == "embed_pending_memories").unwrap();
+    let app = Arc::clone(&house.app);
+    let run = tokio::spawn(async move { job.run_now(&app).await });
+    let mut searches = 0;
+    while !run.is_finished() {
+        let word = ["cat", "dog", "banana"][searches % 3];
+        let found =
+            house.post("/v1/search", json!({"query": format!("the {word}"), "limit": 5})).await.expect(200);
+        let items = found["items"].as_array().unwrap();
+        assert_eq!(items.len(), 5, "{found}");
+        assert!(items[0]["memory"]["content"].as_str().unwrap().contains(word), "{found}");
+        searches += 1;
+        if pending(house).await <= enough {
+            run.abort();
+        }
+    }
+    searches
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_model_embeds_everything_again_while_searches_go_on_and_survives_an_end_in_the_middle() {
+    let house = House::new().await;
+    for batch in 0..MEMORIES / 100 {
+        let memory = |at: usize| {
+            let number = batch * 100 + at;
+            let word = ["cat", "dog", "banana", "car"][number % 4];
+            json!({"content": format!("the {word} number {number} purrs and drives a red car")})
+        };
+        let memories: Vec<_> = (0..100).map(memory).collect();
+        house.post("/v1/memories/batch", json!({"memories": memories})).await.expect(201);
+    }
+    let house = reopened(house).await;
+    assert_eq!(house.get("/v1/stats").await.expect(200)["embedding_model"], "tiny-bert");
+    assert_eq!(pending(&house).await, MEMORIES as u64, "vectors of the model before do not count");
+    search_while_embedding(&house, MEMORIES as u64 - 300).await;
+    let house = reopened(house).await;
+    let left = pending(&house).await;
+    assert!(left > 0 && left < MEMORIES as u64, "{left} wait after an end in the middle");
+    let searches = search_while_embedding(&house, 0).await;
+    assert!(searches > 0);
+    // The last run may have been ended by the count reaching zero.
+    assert_eq!(pending(&house).await, 0);
+    assert_eq!(house.get("/v1/memories/1").await.expect(200)["embedding"], "ready");
+}
+
+#[tokio::test]
+async fn a_model_that_cannot_be_used_stops_the_start_with_a_sentence() {
+    for (model, dimensions, said) in [
+        ("/nowhere/minilm", None, "no such folder"),
+        (concat!(env!("CARGO_MANIFEST_DIR"), "/src"), None, "config.json is missing"),
+        (
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../embedding/tests/data/tiny-bert"),
+            Some(384),
+            "embedding.dimensions",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = server::config::Config::dev(folder.path());
+        config.embedding.provider = EmbeddingProvider::Local;
+        config.embedding.model = Some(model.to_owned());
+        config.embedding.dimensions = dimensions;
+        let refused = server::app::App::open(config).await.unwrap_err().to_string();
+        assert!(refused.contains(said), "{refused:?} does not say {said:?}");
+    }
+}
