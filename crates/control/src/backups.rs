@@ -121,3 +121,15 @@ impl Backup {
         })
     }
 }
+
+/// The newest backup and the newest proven one of each tenant that meets `condition`; the same words in both databases.
+fn newest_where(condition: &str) -> String {
+    format!(
+        "SELECT b.* FROM (
+             SELECT tenant_id, max(created_at) AS newest,
+                 max(CASE WHEN verified_at IS NOT NULL THEN created_at END) AS proven
+             FROM backups WHERE {condition} GROUP BY tenant_id
+         ) n JOIN backups b ON b.tenant_id = n.tenant_id AND b.created_at IN (n.newest, n.proven)
+         ORDER BY b.tenant_id, b.created_at DESC, b.id DESC"
+    )
+}

@@ -45,7 +45,7 @@ pub(crate) enum Compared<'a> {
     Bool(bool),
 }
 
-/// The columns that have terms, and what a memory has there.
+/// The columns that have terms, in the order of [`terms`].
 pub(crate) const COLUMNS: [&str; 7] =
     ["workspace", "kind", "user_id", "agent_id", "session_id", "actor", "tier"];
 

@@ -38,21 +38,13 @@ pub struct Salvaged {
     pub lost: Vec<MemoryId>,
 }
 
-/// Writes what can be read of the damaged file at `path` to `sink`, without memories that have expired at `now`. The file
-/// must be a copy that nobody else uses, with its sidecars: what they hold is brought into it.
-///
-/// # Errors
-/// `Damaged` when not even the list of tables can be read; `Disk`, also for an error of `sink`.
-pub fn salvage(path: &Path, now: Timestamp, sink: &mut dyn Write) -> Result<Salvaged, EngineError> {
-    Wreck::open(path)?.salvage(now, sink)
-}
-
 /// A damaged file of which something can be read.
 #[derive(Debug)]
 pub struct Wreck(Connection);
 
 impl Wreck {
-    /// Opens the file at `path`, as [`salvage`] wants it.
+    /// Opens the file at `path`, which must be a copy that nobody else uses, with its sidecars: what they hold is brought
+    /// into it.
     ///
     /// # Errors
     /// `Damaged` when not even the list of tables can be read; `Disk`.
@@ -60,47 +52,44 @@ impl Wreck {
         open(path).map(Self)
     }
 
-    /// Writes what can be read.
+    /// Writes what can be read to `sink`, without memories that have expired at `now`.
     ///
     /// # Errors
     /// `Disk`, also for an error of `sink`.
     pub fn salvage(&self, now: Timestamp, sink: &mut dyn Write) -> Result<Salvaged, EngineError> {
-        write(&self.0, now, sink)
-    }
-}
-
-fn write(connection: &Connection, now: Timestamp, sink: &mut dyn Write) -> Result<Salvaged, EngineError> {
-    let (ids, listed) = ids_in(connection);
-    let handed_out = snapshot::ids_handed_out(connection).unwrap_or(0);
-    let highest = handed_out.max(ids.last().copied().unwrap_or(0));
-    let mut lines = Lines::new(sink);
-    lines.header(now, highest)?;
-    for (name, created_at) in workspaces_in(connection) {
-        lines.workspace(name, created_at)?;
-    }
-    let mut saved = Salvaged::default();
-    let tried: Box<dyn Iterator<Item = MemoryId>> = match listed {
-        Listed::Whole => Box::new(ids.iter().copied()),
-        Listed::InPart => Box::new(1..=highest.min(IDS_TRIED_MAX)),
-    };
-    for id in tried {
-        match memory(connection, id) {
-            Some((kept, _)) if kept.expires_at.is_some_and(|at| at <= now) => {}
-            Some((kept, position)) => {
-                let below = kept.version;
-                lines.memory(kept, position)?;
-                for earlier in earlier_versions(connection, id, below) {
-                    lines.earlier(earlier)?;
-                }
-            }
-            None if ids.contains(&id) => saved.lost.push(id),
-            None => {}
+        let connection = &self.0;
+        let (ids, listed) = ids_in(connection);
+        let handed_out = snapshot::ids_handed_out(connection).unwrap_or(0);
+        let highest = handed_out.max(ids.last().copied().unwrap_or(0));
+        let mut lines = Lines::new(sink);
+        lines.header(now, highest)?;
+        for (name, created_at) in workspaces_in(connection) {
+            lines.workspace(name, created_at)?;
         }
+        let mut saved = Salvaged::default();
+        let tried: Box<dyn Iterator<Item = MemoryId>> = match listed {
+            Listed::Whole => Box::new(ids.iter().copied()),
+            Listed::InPart => Box::new(1..=highest.min(IDS_TRIED_MAX)),
+        };
+        for id in tried {
+            match memory(connection, id) {
+                Some((kept, _)) if kept.expires_at.is_some_and(|at| at <= now) => {}
+                Some((kept, position)) => {
+                    let below = kept.version;
+                    lines.memory(kept, position)?;
+                    for earlier in earlier_versions(connection, id, below) {
+                        lines.earlier(earlier)?;
+                    }
+                }
+                None if ids.contains(&id) => saved.lost.push(id),
+                None => {}
+            }
+        }
+        let named = saved.lost.iter().take(LOST_NAMED_MAX).copied().collect();
+        let written = lines.end(named)?;
+        (saved.memories, saved.earlier_versions) = (written.memories, written.earlier_versions);
+        Ok(saved)
     }
-    let named = saved.lost.iter().take(LOST_NAMED_MAX).copied().collect();
-    let written = lines.end(named)?;
-    (saved.memories, saved.earlier_versions) = (written.memories, written.earlier_versions);
-    Ok(saved)
 }
 
 /// Whether some list of ids was read to its end.

@@ -1,7 +1,10 @@
 //! Filtered searches find exactly what a list with the filter holds, whichever way the filter is asked.
 
+mod dice;
+
 use std::collections::BTreeSet;
 
+use dice::Dice;
 use engine::{
     Bounds, Change, Draft, Filter, ListQuery, MemoryId, MemoryPatch, NewMemory, Ranking, SearchQuery, Store,
     StoreOptions,
@@ -14,18 +17,7 @@ const MEMORIES: usize = 6_500;
 /// Each memory says one of so many words.
 const WORDS: usize = 90;
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same on every machine.
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
-    }
-
     fn one_of<T: Clone>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())].clone()
     }

@@ -1,8 +1,11 @@
 //! The fast ways of a search against plain ones: sums over words as the formula says them, and every vector compared.
 
+mod dice;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use dice::Dice;
 use engine::{
     Bounds, Change, Draft, Embedded, Explain, Filter, Hit, MemoryId, MemoryPatch, ModelIdentity, NearWord,
     NewMemory, SearchQuery, Store, StoreOptions,
@@ -12,18 +15,7 @@ use stdx::clock::ManualClock;
 
 const DIMENSIONS: usize = 256;
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same on every machine.
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
-    }
-
     /// Words that are stemmed to themselves; small numbers are frequent.
     fn words(&mut self, count: usize, vocabulary: usize) -> Vec<String> {
         (0..count).map(|_| format!("w{}", self.below(vocabulary).min(self.below(vocabulary)))).collect()

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use engine::{
-    Bounds, Change, Draft, EngineError, ImportIds, MemoryPatch, NewMemory, Store, StoreOptions, check_export,
-    salvage,
+    Bounds, Change, Draft, EngineError, ImportIds, MemoryPatch, NewMemory, Store, StoreOptions, Wreck,
+    check_export,
 };
 use stdx::clock::{Clock, ManualClock};
 
@@ -52,7 +52,7 @@ fn fill(path: &Path) -> Store {
 
 fn lines_of(path: &Path) -> Result<(engine::Salvaged, String), EngineError> {
     let mut lines = Vec::new();
-    let saved = salvage(path, clock().now(), &mut lines)?;
+    let saved = Wreck::open(path)?.salvage(clock().now(), &mut lines)?;
     Ok((saved, String::from_utf8(lines).unwrap()))
 }
 

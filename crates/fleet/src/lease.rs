@@ -94,6 +94,7 @@ impl Lease {
         })
         .await
     }
+
     async fn work<T, F>(&self, stage: Span, work: F) -> Result<T, FleetError>
     where
         T: Send + 'static,

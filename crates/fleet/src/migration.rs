@@ -13,8 +13,8 @@ use crate::FleetError;
 /// Files that are copied and migrated at once: each reads its whole file twice.
 const MIGRATIONS_AT_ONCE: usize = 4;
 
-/// The end of keeping one file, or why it is not kept.
-pub type Kept = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+/// The end of keeping one file, or why the store does not open: [`FleetError::NotKept`], or what is wrong with the file.
+pub type Kept = Pin<Box<dyn Future<Output = Result<(), FleetError>> + Send>>;
 /// Keeps the file of a tenant, which nobody has open.
 type Keep = Box<dyn Fn(TenantId, PathBuf) -> Kept + Send + Sync>;
 
@@ -55,7 +55,7 @@ impl Migrations {
         let runtime = Handle::current();
         let _seat = runtime.block_on(self.seats.acquire()).map_err(|_| FleetError::Closed)?;
         if let Some(keep) = self.keep.get() {
-            runtime.block_on(keep(tenant.clone(), database.to_owned())).map_err(FleetError::NotKept)?;
+            runtime.block_on(keep(tenant.clone(), database.to_owned()))?;
         }
         let opened = open()?;
         metrics::counter!("engram_migrations_total").increment(1);

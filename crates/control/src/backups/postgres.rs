@@ -4,7 +4,7 @@ use deadpool_postgres::GenericClient;
 use tenancy::TenantId;
 use tokio_postgres::Row;
 
-use super::{Backup, LISTED_MAX};
+use super::{Backup, LISTED_MAX, newest_where};
 use crate::Actor;
 use crate::postgres::{Answer, WriteTransaction, parsed, signed, unsigned};
 
@@ -54,31 +54,13 @@ pub(super) async fn of_tenant(reader: &impl GenericClient, tenant: &TenantId) ->
 }
 
 pub(super) async fn newest(reader: &impl GenericClient) -> Answer<Vec<Backup>> {
-    let some = reader
-        .prepare_cached(
-            "SELECT b.* FROM (
-                 SELECT tenant_id, max(created_at) AS newest,
-                     max(CASE WHEN verified_at IS NOT NULL THEN created_at END) AS proven
-                 FROM backups GROUP BY tenant_id
-             ) n JOIN backups b ON b.tenant_id = n.tenant_id AND b.created_at IN (n.newest, n.proven)
-             ORDER BY b.tenant_id, b.created_at DESC, b.id DESC",
-        )
-        .await?;
+    let some = reader.prepare_cached(&newest_where("true")).await?;
     reader.query(&some, &[]).await?.iter().map(backup).collect()
 }
 
 pub(super) async fn newest_of(reader: &impl GenericClient, tenants: &[TenantId]) -> Answer<Vec<Backup>> {
     let named: Vec<_> = tenants.iter().map(TenantId::as_str).collect();
-    let some = reader
-        .prepare_cached(
-            "SELECT b.* FROM (
-                 SELECT tenant_id, max(created_at) AS newest,
-                     max(CASE WHEN verified_at IS NOT NULL THEN created_at END) AS proven
-                 FROM backups WHERE tenant_id = ANY($1) GROUP BY tenant_id
-             ) n JOIN backups b ON b.tenant_id = n.tenant_id AND b.created_at IN (n.newest, n.proven)
-             ORDER BY b.tenant_id, b.created_at DESC, b.id DESC",
-        )
-        .await?;
+    let some = reader.prepare_cached(&newest_where("tenant_id = ANY($1)")).await?;
     reader.query(&some, &[&named]).await?.iter().map(backup).collect()
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params};
 use tenancy::TenantId;
 
-use super::{Backup, LISTED_MAX};
+use super::{Backup, LISTED_MAX, newest_where};
 use crate::sqlite::WriteTransaction;
 use crate::sqlite::rows::{parsed, signed, timestamp, timestamp_or_null, unsigned};
 use crate::{Actor, ControlError};
@@ -46,28 +46,15 @@ pub(super) fn of_tenant(reader: &Connection, tenant: &TenantId) -> Result<Vec<Ba
 }
 
 pub(super) fn newest(reader: &Connection) -> Result<Vec<Backup>, ControlError> {
-    let mut some = reader.prepare_cached(
-        "SELECT b.* FROM (
-             SELECT tenant_id, max(created_at) AS newest,
-                 max(CASE WHEN verified_at IS NOT NULL THEN created_at END) AS proven
-             FROM backups GROUP BY tenant_id
-         ) n JOIN backups b ON b.tenant_id = n.tenant_id AND b.created_at IN (n.newest, n.proven)
-         ORDER BY b.tenant_id, b.created_at DESC, b.id DESC",
-    )?;
+    let mut some = reader.prepare_cached(&newest_where("true"))?;
     let rows = some.query_map([], backup)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn newest_of(reader: &Connection, tenants: &[TenantId]) -> Result<Vec<Backup>, ControlError> {
     let named: Vec<_> = tenants.iter().map(TenantId::as_str).collect();
-    let mut some = reader.prepare_cached(
-        "SELECT b.* FROM (
-             SELECT tenant_id, max(created_at) AS newest,
-                 max(CASE WHEN verified_at IS NOT NULL THEN created_at END) AS proven
-             FROM backups WHERE tenant_id IN (SELECT value FROM json_each(?1)) GROUP BY tenant_id
-         ) n JOIN backups b ON b.tenant_id = n.tenant_id AND b.created_at IN (n.newest, n.proven)
-         ORDER BY b.tenant_id, b.created_at DESC, b.id DESC",
-    )?;
+    let named_here = newest_where("tenant_id IN (SELECT value FROM json_each(?1))");
+    let mut some = reader.prepare_cached(&named_here)?;
     let rows = some.query_map([serde_json::Value::from(named).to_string()], backup)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -6,7 +6,7 @@ use rusqlite_migration::HookResult;
 use crate::error::EngineError;
 use crate::{facet, read};
 
-/// Makes the terms of every memory; about a second for each 100,000.
+/// Makes the terms of every memory.
 pub(super) fn fill(transaction: &Transaction<'_>) -> HookResult {
     put_all(transaction).map_err(|error| rusqlite_migration::HookError::Hook(error.to_string()))
 }

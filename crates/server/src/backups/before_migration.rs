@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use backup::Reason;
-use control::{Actor, Backup};
+use control::Actor;
 use engine::EngineError;
+use fleet::FleetError;
 use tenancy::TenantId;
 
 use super::back_up::{ship_copy, tell};
@@ -19,8 +20,14 @@ pub(crate) fn keep_before_migration(app: &Arc<App>) {
     app.fleet.before_migration(move |tenant, file| {
         let service = service.clone();
         Box::pin(async move {
-            let app = service.upgrade().ok_or("the service ends")?;
-            keep(&app, &tenant, &file).await.map_err(|error| error.to_string())
+            let app = service.upgrade().ok_or(FleetError::Closed)?;
+            keep(&app, &tenant, &file).await.map_err(|error| match error {
+                // It goes into quarantine, from which a backup brings it back.
+                Trouble::Store(FleetError::Engine(damaged @ EngineError::Damaged(_))) => {
+                    FleetError::Open(damaged)
+                }
+                other => FleetError::NotKept(other.to_string()),
+            })
         })
     });
 }
@@ -33,13 +40,13 @@ async fn keep(app: &App, tenant: &TenantId, file: &Path) -> Result<(), Trouble> 
     let to = copy.clone();
     smoke::blocking(move || engine::copy_file(&from, &to)).await?;
     let (begun, progress) = (Instant::now(), Progress::unwatched());
-    let shipped: Result<Backup, Trouble> =
+    let shipped =
         ship_copy(app, tenant, &copy, Reason::BeforeMigration, None, &Actor::system(), &progress).await;
     tell(tenant, begun, &shipped, &progress);
     match shipped {
         Ok(_) => Ok(()),
         // No copy helps a file that cannot be read.
-        Err(damaged @ Trouble::Store(fleet::FleetError::Engine(EngineError::Damaged(_)))) => Err(damaged),
+        Err(damaged @ Trouble::Store(FleetError::Engine(EngineError::Damaged(_)))) => Err(damaged),
         Err(error) => {
             let name = app.fleet.keep_copy(tenant, &copy).await?;
             tracing::warn!(%tenant, %error, name, "a file is kept beside the store, for the vault did not take it");

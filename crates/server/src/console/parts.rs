@@ -118,6 +118,11 @@ pub(super) fn next_page(path: &str, pairs: &[(&str, &str)], cursor: Option<&str>
     }
 }
 
+/// A figure with what it is, and a word beside it if there is one to say.
+pub(super) fn tile(label: &str, value: &str, beside: &str) -> Markup {
+    html! { div .tile { span .label { (label) } strong { (value) } @if !beside.is_empty() { span .hint { (beside) } } } }
+}
+
 /// A badge in the colour of a status.
 pub(super) fn status(word: &str) -> Markup {
     let tone = match word {

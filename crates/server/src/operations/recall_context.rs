@@ -8,12 +8,13 @@ mod sample;
 
 use std::time::Instant;
 
-use engine::{Completeness, Correction, Explain};
+use engine::{Completeness, Explain};
 use gateway::Pass;
 
 use self::line::date;
 use self::pack::{Chosen, pack};
 use super::search::{search_query, stages_took, took_ms};
+use super::shape::correction_to_wire;
 use super::{Done, Failure};
 use crate::app::App;
 use crate::decode::{ContextInput, SearchInput};
@@ -72,8 +73,7 @@ pub async fn recall_context(
         context.tokens = packed.tokens;
         context.left_out =
             api::LeftOut { near_duplicates: packed.near_duplicates, over_budget: packed.over_budget };
-        let corrected = |c: Correction| api::CorrectedWord { from: c.from, to: c.to };
-        context.corrections = found.corrections.into_iter().map(corrected).collect();
+        context.corrections = found.corrections.into_iter().map(correction_to_wire).collect();
         context.complete = found.completeness == Completeness::Complete;
     }
     context.took_ms = took_ms(started);

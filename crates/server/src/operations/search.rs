@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{Completeness, Correction, Ranking, SearchQuery, StageTimes};
+use engine::{Completeness, Ranking, SearchQuery, StageTimes};
 use gateway::Pass;
 use stdx::stage::stage;
 use tracing::Instrument;
 
-use super::shape::hit_to_wire;
+use super::shape::{correction_to_wire, hit_to_wire};
 use super::{Done, Failure};
 use crate::app::App;
 use crate::decode::SearchInput;
@@ -32,8 +32,7 @@ pub async fn search(app: &App, pass: &Pass, input: SearchInput) -> Result<Done<a
             lease.read_heavily(move |store| store.search(&query)).instrument(stage!("search")).await?;
         stages_took(found.stages);
         answer.items = found.hits.into_iter().map(hit_to_wire).collect();
-        let corrected = |c: Correction| api::CorrectedWord { from: c.from, to: c.to };
-        answer.corrections = found.corrections.into_iter().map(corrected).collect();
+        answer.corrections = found.corrections.into_iter().map(correction_to_wire).collect();
         answer.complete = found.completeness == Completeness::Complete;
     }
     answer.took_ms = took_ms(started);

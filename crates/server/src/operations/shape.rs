@@ -1,6 +1,6 @@
 //! From domain types to wire shapes. An engine field renamed does not change the API.
 
-use engine::{Explanation, Hit, Memory, Revision, Signal};
+use engine::{Correction, Explanation, Hit, Memory, Revision, Signal};
 use tenancy::{Limits, RateLimit, Tenant};
 
 /// A memory as callers see it.
@@ -73,6 +73,11 @@ pub(super) fn limits_to_wire(limits: &Limits) -> api::UsageLimits {
             search: limits.rates.search.map(bucket_to_wire),
         },
     }
+}
+
+/// A misspelt word, and what was searched instead.
+pub(super) fn correction_to_wire(correction: Correction) -> api::CorrectedWord {
+    api::CorrectedWord { from: correction.from, to: correction.to }
 }
 
 fn explanation_to_wire(explanation: Explanation) -> api::Explanation {

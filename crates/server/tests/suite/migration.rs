@@ -155,6 +155,28 @@ async fn a_store_that_cannot_be_migrated_is_kept_and_refused_alone() {
     assert_eq!((kept.len(), &kept[0]["schema_version"]), (1, &json!(3)));
 }
 
+#[tokio::test]
+async fn an_older_file_that_is_damaged_is_set_aside_and_can_be_restored() {
+    let stopped = Stopped::new().await;
+    for file in &stopped.databases {
+        let mut bytes = fs::read(file).unwrap();
+        let holds = |page: &[u8]| page[0] == 13 && page.windows(7).any(|word| word == b"default");
+        for page in 1..bytes.len() / 4_096 {
+            let page = &mut bytes[page * 4_096..(page + 1) * 4_096];
+            if holds(page) {
+                page[..8].fill(0x55);
+            }
+        }
+        fs::write(file, bytes).unwrap();
+    }
+    let house = stopped.start(|_| {}).await;
+    sweep(&house).await.unwrap_err();
+    house.get("/v1/memories").await.expect_error(503, "tenant_unavailable");
+    let slug = tenancy::Slug::parse("default").unwrap();
+    let tenant = house.app.control.tenant_by_slug(&slug).await.unwrap().unwrap();
+    assert!(house.app.fleet.quarantine(&tenant.id).is_some(), "a restore may take its place");
+}
+
 /// Run it alone: `cargo nextest run -p server --run-ignored only --no-capture migration::figures`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "prints figures"]

@@ -12,7 +12,7 @@ use super::run::{lead, runs};
 use crate::console::asked::Asked;
 use crate::console::fields::{link, segment};
 use crate::console::layout::{Tab, failed, page};
-use crate::console::parts::{form_token, next_page, status, title};
+use crate::console::parts::{form_token, next_page, status, tile, title};
 use crate::console::words;
 use crate::decode;
 use crate::operations::{self, Caller, Failure};
@@ -151,10 +151,6 @@ fn tiles(asked: &Asked) -> Markup {
             (tile("Made by itself", &if hours == 0 { "never".to_owned() } else { format!("every {hours} h") }, "backup.every_hours"))
         }
     }
-}
-
-fn tile(label: &str, value: &str, beside: &str) -> Markup {
-    html! { div .tile { span .label { (label) } strong { (value) } span .hint { (beside) } } }
 }
 
 fn age(age: SignedDuration) -> String {

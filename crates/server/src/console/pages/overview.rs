@@ -8,7 +8,7 @@ use tenancy::Operation;
 use super::quickstart;
 use crate::console::asked::Asked;
 use crate::console::layout::{Tab, choose, failed, page};
-use crate::console::parts::{copyable, memory_row};
+use crate::console::parts::{copyable, memory_row, tile};
 use crate::console::words;
 use crate::decode::{self, Form};
 use crate::operations::{self, Failure};
@@ -50,9 +50,9 @@ fn shown(asked: &Asked, stats: &api::Stats, newest: &[api::Memory]) -> Markup {
             button .primary { "Search" }
         }
         div .tiles {
-            (tile("Memories", &words::count(stats.memories)))
-            (tile("Workspaces", &words::count(stats.workspaces)))
-            (tile("Storage", &words::bytes(stats.storage_bytes)))
+            (tile("Memories", &words::count(stats.memories), ""))
+            (tile("Workspaces", &words::count(stats.workspaces), ""))
+            (tile("Storage", &words::bytes(stats.storage_bytes), ""))
             @let waiting = if stats.pending_embeddings == 0 { "all of them have a vector".to_owned() } else { format!("{} wait for their vector", words::count(stats.pending_embeddings)) };
             div .tile { span .label { "Embedding model" } strong .word { (stats.embedding_model.as_deref().unwrap_or("none")) } span .hint { (waiting) } }
         }
@@ -78,8 +78,4 @@ fn shown(asked: &Asked, stats: &api::Stats, newest: &[api::Memory]) -> Markup {
             }
         }
     }
-}
-
-fn tile(label: &str, value: &str) -> Markup {
-    html! { div .tile { span .label { (label) } strong { (value) } } }
 }

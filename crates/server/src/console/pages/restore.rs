@@ -11,7 +11,7 @@ use super::run::lead;
 use crate::console::asked::Asked;
 use crate::console::fields::time;
 use crate::console::layout::{Tab, failed, page};
-use crate::console::parts::{field, form_token, shortened, status, title, wrong};
+use crate::console::parts::{field, form_token, shortened, status, tile, title, wrong};
 use crate::console::words;
 use crate::decode;
 use crate::operations::{self, Failure};
@@ -153,11 +153,11 @@ fn figures(asked: &Asked, plan: &api::RestorePlan) -> Markup {
     let is_new = asked.sent().filled("into").is_some();
     html! {
         div .tiles {
-            @if !is_new { (tile("Memories now", &number(plan.memories_now))) }
-            (tile("Memories then", &number(plan.memories_then)))
+            @if !is_new { (tile("Memories now", &number(plan.memories_now), "")) }
+            (tile("Memories then", &number(plan.memories_then), ""))
             @if !is_new {
-                (tile("Come back", &number(plan.come_back)))
-                (tile("Go away", &number(plan.go_away)))
+                (tile("Come back", &number(plan.come_back), ""))
+                (tile("Go away", &number(plan.go_away), ""))
             }
         }
         section .card { dl .properties {
@@ -174,10 +174,6 @@ fn figures(asked: &Asked, plan: &api::RestorePlan) -> Markup {
             dt { "Stay erased" } dd { (words::counted(plan.erasures, "memory", "memories")) }
         } }
     }
-}
-
-fn tile(label: &str, value: &str) -> Markup {
-    html! { div .tile { span .label { (label) } strong { (value) } } }
 }
 
 /// The choice again, for the next form.

@@ -9,7 +9,7 @@ use super::backups::path_of;
 use super::run::lead;
 use crate::console::asked::Asked;
 use crate::console::layout::{Tab, failed, page};
-use crate::console::parts::{form_token, shortened, status, title, wrong};
+use crate::console::parts::{form_token, shortened, status, tile, title, wrong};
 use crate::console::words;
 use crate::decode;
 use crate::operations::{self, Failure};
@@ -60,15 +60,19 @@ fn shown(asked: &Asked, tests: &api::RestoreTestList, refused: Option<&Failure>)
     let coverage = app.backups.ages().coverage();
     let newest =
         tests.items.first().map_or_else(|| "never".to_owned(), |test| words::distance(test.finished_at, now));
+    let by_itself = match app.config.backup.restore_tests {
+        0 => "never".to_owned(),
+        tenants => format!("{tenants} a week"),
+    };
     html! {
         (title("Restore tests", &html! {}))
         @if let Some(failure) = refused { (wrong(failure)) }
         p .lead { "Newest backups come back into a sandbox, by the code that a real restore uses, and are compared with what was written down when they were made. Nothing that is served is touched." }
         div .tiles {
-            div .tile { span .label { "Last one" } strong { (newest) } }
-            div .tile { span .label { "Passed" } strong { (passed) " of " (tests.items.len()) } span .hint { "of the newest " (SHOWN) } }
-            div .tile { span .label { "Proven by a restore" } strong { (words::percent(coverage)) } span .hint { "of tenants with a backup" } }
-            div .tile { span .label { "By itself" } strong { @if app.config.backup.restore_tests == 0 { "never" } @else { (app.config.backup.restore_tests) " a week" } } span .hint { "backup.restore_tests" } }
+            (tile("Last one", &newest, ""))
+            (tile("Passed", &format!("{passed} of {}", tests.items.len()), &format!("of the newest {SHOWN}")))
+            (tile("Proven by a restore", &words::percent(coverage), "of tenants with a backup"))
+            (tile("By itself", &by_itself, "backup.restore_tests"))
         }
         section .card {
             h2 { "Run now" }
