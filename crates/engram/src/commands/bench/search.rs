@@ -45,7 +45,11 @@ pub(super) struct Search {
 impl Search {
     pub(super) async fn run(self, shared: &Shared) -> Result<(), Failure> {
         let folder = match self.keep {
-            Some(kept) => Folder::Kept(kept),
+            Some(kept) => {
+                let made = std::fs::create_dir_all(&kept);
+                made.map_err(|error| Failure::refused(format!("{}: {error}", kept.display())))?;
+                Folder::Kept(kept)
+            }
             None => Folder::Scratch(scratch(self.scratch.as_deref())?),
         };
         let mut sizes = self.sizes;
