@@ -92,6 +92,6 @@ pub struct Signal {
 pub struct CorrectedWord {
     /// The word of the query.
     pub from: String,
-    /// The word of the store.
+    /// The word that was meant: one of the store, else one that everybody knows.
     pub to: String,
 }

@@ -234,6 +234,20 @@ impl Index {
         })
     }
 
+    /// How many memories hold `term`; `slots` is for the look.
+    pub(crate) fn frequency(
+        &self,
+        connection: &Connection,
+        term: &str,
+        slots: &mut Vec<Slot>,
+    ) -> Result<usize, EngineError> {
+        if let Some(frequency) = self.postings.frequency(term) {
+            return Ok(frequency);
+        }
+        self.postings(connection, term, slots)?;
+        Ok(slots.len())
+    }
+
     /// The slot's vector: its scale and its codes; `None` where there is none.
     pub(crate) fn vector(&self, slot: Slot) -> Option<(f32, &[i8])> {
         self.vectors.get(slot)

@@ -1,4 +1,4 @@
-//! Hybrid search on one screen: analyse the query, gather by words and by meaning, fuse, rank, fill, vary.
+//! Hybrid search on one screen: read the query as it was meant, gather by words and by meaning, fuse, rank, fill, vary.
 
 mod candidates;
 mod diversity;
@@ -15,6 +15,7 @@ mod rank;
 mod score;
 mod scratch;
 mod session;
+mod spelling;
 mod weights;
 
 use std::time::{Duration, Instant};
@@ -39,13 +40,15 @@ pub(crate) fn search(
 ) -> Result<SearchAnswer, EngineError> {
     let until = query.deadline.map(|deadline| Instant::now() + deadline);
     let mut watch = Stopwatch::start();
-    let plan = plan::Plan::of(query, index, now_ms);
+    let snapshot = connection.unchecked_transaction()?;
+    let corrections = spelling::corrections(&snapshot, index, query, until)?;
+    let meant = spelling::as_meant(query, &corrections);
+    let plan = plan::Plan::of(&meant, &corrections, index, now_ms);
     if plan.is_empty() || query.limit == 0 {
         return Ok(SearchAnswer::default());
     }
     let asked = query;
     let query: &SearchQuery = &diversity::chosen_from(asked);
-    let snapshot = connection.unchecked_transaction()?;
     scratch.fit(index.slots());
     let gathering = stage!("gather").entered();
     let gathered = gather::gather(&snapshot, index, &plan, until, &mut scratch.words)?;
@@ -74,7 +77,6 @@ pub(crate) fn search(
     let hits = diversity::diversify(index, asked, filled.hits);
     scratch.clear();
     let stages = StageTimes { gather, rank, fill: watch.lap() };
-    let corrections = gathered.corrections;
     Ok(SearchAnswer { hits, corrections, completeness, stages })
 }
 

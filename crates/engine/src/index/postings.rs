@@ -97,6 +97,14 @@ impl Postings {
         Ok(())
     }
 
+    /// How many memories hold `term`; `None` where only the file can say.
+    pub(super) fn frequency(&self, term: &str) -> Option<usize> {
+        match self.lists.read().by_term.get(term) {
+            Some(slots) => Some(slots.len()),
+            None => self.is_whole.then_some(0),
+        }
+    }
+
     /// The memory holds these terms now, separated by blanks.
     pub(super) fn add(&mut self, slot: Slot, terms: &str) {
         let lists = self.lists.get_mut();

@@ -1,4 +1,4 @@
-//! What words are worth: windowed BM25 over bare postings, spellings corrected, near words beside.
+//! What words are worth: windowed BM25 over bare postings, near words beside.
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -8,11 +8,9 @@ use rusqlite::Connection;
 use super::completeness;
 use super::plan::{Near, Plan};
 use super::scratch::{Words, Worth};
-use crate::analysis;
 use crate::error::EngineError;
 use crate::index::{Index, NONE, Place, Slot};
-use crate::query::{Completeness, Correction, Ranking};
-use crate::typo;
+use crate::query::{Completeness, Ranking};
 
 /// A hit in an earlier memory of the session counts `exp(-distance / 50)`, distance in tokens: a
 /// question's words are often in the turn before the answer.
@@ -26,16 +24,11 @@ const BORROWED_MIN: f32 = 0.05;
 const MEMORIES_PER_LENT_HIT_MIN: usize = 25;
 /// A store smaller than this lends every word; it costs nothing there.
 const LARGE_STORE_MEMORIES: usize = 10_000;
-/// A corrected word counts less than one spelt right.
-const CORRECTED_WEIGHT: f32 = 0.85;
 /// What even a word of all memories is worth: above 0, so that it finds them.
 const WORTH_MIN: f32 = 1e-9;
-/// Spellings tried for a word nobody here uses.
-const CORRECTIONS_TRIED_MAX: usize = 8;
 
 /// What gathering noticed beside the candidates.
 pub(super) struct Gathered {
-    pub(super) corrections: Vec<Correction>,
     pub(super) completeness: Completeness,
     /// Sum of the rarities of the query's words.
     pub(super) words: f32,
@@ -49,50 +42,20 @@ pub(super) fn gather(
     until: Option<Instant>,
     found: &mut Words,
 ) -> Result<Gathered, EngineError> {
-    let mut gathered = Gathered { corrections: Vec::new(), completeness: Completeness::Complete, words: 0.0 };
+    let mut gathered = Gathered { completeness: Completeness::Complete, words: 0.0 };
     for asked in &plan.terms {
-        let token = &asked.token;
         gathered.completeness = completeness(until);
         if gathered.completeness == Completeness::DeadlineReached {
             break;
         }
-        let mut weight = 1.0;
-        index.postings(connection, &token.term, &mut found.postings)?;
-        if found.postings.is_empty()
-            && let Some(word) = correct(connection, index, &token.word, &mut found.postings)?
-        {
-            weight = CORRECTED_WEIGHT;
-            gathered.corrections.push(Correction { from: token.word.clone(), to: word });
-        }
+        index.postings(connection, &asked.token.term, &mut found.postings)?;
         gathered.words += idf(index, found.postings.len());
-        add_term(index, plan.ranking, weight, found);
+        add_term(index, plan.ranking, asked.weight, found);
         if !asked.near.is_empty() {
             add_near(connection, index, &asked.near, found)?;
         }
     }
     Ok(gathered)
-}
-
-/// The most used of the nearest spellings of a word nobody here uses; leaves its postings in `slots`.
-fn correct(
-    connection: &Connection,
-    index: &Index,
-    word: &str,
-    slots: &mut Vec<Slot>,
-) -> Result<Option<String>, EngineError> {
-    if typo::is_known(connection, word)? {
-        return Ok(None);
-    }
-    let (mut best, mut best_slots) = (None, Vec::new());
-    for candidate in typo::near(connection, word)?.into_iter().take(CORRECTIONS_TRIED_MAX) {
-        index.postings(connection, &analysis::stem(&candidate), slots)?;
-        if slots.len() > best_slots.len() {
-            best = Some(candidate);
-            std::mem::swap(&mut best_slots, slots);
-        }
-    }
-    *slots = best_slots;
-    Ok(best)
 }
 
 /// Adds what the term at hand is worth in the memories that hold it and, lent, in their neighbours.

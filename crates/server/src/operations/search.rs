@@ -1,5 +1,6 @@
 //! Finds memories by words and meaning.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::{Completeness, Ranking, SearchQuery, StageTimes};
@@ -11,6 +12,7 @@ use super::shape::{correction_to_wire, hit_to_wire};
 use super::{Done, Failure};
 use crate::app::App;
 use crate::decode::SearchInput;
+use crate::vectors::Vectors;
 
 /// After this long a search answers with what it has.
 const SEARCH_DEADLINE: Duration = Duration::from_secs(3);
@@ -44,6 +46,7 @@ pub(super) async fn search_query(app: &App, input: SearchInput) -> SearchQuery {
     SearchQuery {
         embedded: app.vectors.of_query(&input.text).await,
         near_words: app.vectors.near_words(&input.text),
+        reader: Some(Arc::<Vectors>::clone(&app.vectors)),
         text: input.text,
         workspace: input.workspace,
         filter: input.filter,
