@@ -43,6 +43,7 @@ pub use query::{
 };
 pub use salvage::{Salvaged, Wreck};
 pub use schema::{SCHEMA_VERSION, needs_migration, sqlite_version};
+pub use search::RERANKED_MAX;
 pub use snapshot::{FileFacts, TableRows, copy_file, examine, prove};
 pub use store::{
     Changed, DeleteMode, Deleted, Idempotency, Outcome, PendingEmbedding, Store, StoreOptions, Stored,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::analysis;
 use crate::filter::Filter;
 use crate::memory::{Memory, MemoryId};
+use crate::search::{self, Scale};
 use crate::vector::Embedded;
 
 /// Direction of a list.
@@ -96,6 +97,13 @@ pub struct SearchQuery {
     pub deadline: Option<Duration>,
 }
 
+impl SearchQuery {
+    /// The query whose hits are shown to a second model before [`Store::rerank`](crate::Store::rerank).
+    pub fn before_rerank(&self) -> Self {
+        search::before_rerank(self)
+    }
+}
+
 /// Knows the language of queries; the engine knows none. It is asked within a search, so it must not wait for anything.
 pub trait Reader: fmt::Debug + Send + Sync {
     /// What `text` means.
@@ -147,10 +155,14 @@ pub struct SearchAnswer {
     pub hits: Vec<Hit>,
     /// Misspelt words of the query, and the words that were searched instead.
     pub corrections: Vec<Correction>,
+    /// The query with its words corrected, if any was misspelt.
+    pub meant: Option<String>,
     /// Whether every stage ran to its end before the deadline.
     pub completeness: Completeness,
     /// How long each stage took.
     pub stages: StageTimes,
+    /// From sums to scores.
+    pub(crate) scale: Scale,
 }
 
 /// How long the stages of a search took.
@@ -188,6 +200,8 @@ pub struct Correction {
 pub struct Hit {
     /// The memory.
     pub memory: Memory,
+    /// The weighted sum of its signals.
+    pub raw: f32,
     /// 0 to 1: which part of a perfect answer to this query the memory is; comparable between queries and stores.
     pub score: f64,
     /// Where the score comes from, if asked for.
@@ -210,7 +224,7 @@ pub struct Explanation {
 /// One signal's part in a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Signal {
-    /// `keywords`, `related`, `meaning`, `stated`, `actor`, `date`, `importance`, `recency`, `alike`, `session`.
+    /// `keywords`, `related`, `meaning`, `stated`, `actor`, `date`, `importance`, `recency`, `alike`, `session`, `rerank`.
     pub name: &'static str,
     /// The signal's own value.
     pub value: f64,

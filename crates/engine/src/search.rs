@@ -12,6 +12,7 @@ mod meaning;
 mod neighbours;
 mod plan;
 mod rank;
+mod rerank;
 mod score;
 mod scratch;
 mod session;
@@ -28,6 +29,9 @@ use crate::index::Index;
 use crate::query::{Completeness, SearchAnswer, SearchQuery, StageTimes};
 
 use candidates::View;
+pub use rerank::RERANKED_MAX;
+pub(crate) use rerank::{before_rerank, rerank};
+pub(crate) use score::Scale;
 pub(crate) use scratch::Scratch;
 
 /// Answers `query` from one snapshot of the file and the index beside it.
@@ -77,7 +81,8 @@ pub(crate) fn search(
     let hits = diversity::diversify(index, asked, filled.hits);
     scratch.clear();
     let stages = StageTimes { gather, rank, fill: watch.lap() };
-    Ok(SearchAnswer { hits, corrections, completeness, stages })
+    let meant = (!corrections.is_empty()).then(|| meant.text.clone());
+    Ok(SearchAnswer { hits, corrections, meant, completeness, stages, scale })
 }
 
 /// Time between two looks.

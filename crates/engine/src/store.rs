@@ -320,6 +320,12 @@ impl Store {
         answer
     }
 
+    /// Adds a second model's `cosines`, one for each of the best hits or none at all, to what `search` found for
+    /// [`before_rerank`](SearchQuery::before_rerank) of `query`.
+    pub fn rerank(&self, query: &SearchQuery, found: SearchAnswer, cosines: &[f32]) -> SearchAnswer {
+        search::rerank(self.inner.index.read().as_ref(), query, found, cosines)
+    }
+
     /// Workspaces by name.
     ///
     /// # Errors
