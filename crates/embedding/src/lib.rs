@@ -33,7 +33,7 @@ pub use identity::ModelIdentity;
 pub use local::LocalModel;
 pub use near_words::{NearWord, near_words};
 pub use remote::{Health, RemoteModel, TEXTS_PER_CALL_MAX};
-pub use reranker::Reranker;
+pub use reranker::{RERANKED_TOKENS_MAX, Reranker};
 pub use spelling::{Spelling, is_spelt_right, spellings};
 pub use static_model::{PIECES_COUNTED_MAX, StaticModel};
 pub use table::{Table, TableError};

@@ -15,7 +15,7 @@ use crate::token_estimate::first_tokens;
 /// The longest a second opinion may take, of the three seconds that a search may: forty short texts on one thread.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What is read of a text, from its start: some 30 ms. Twenty of them are read in time.
-const TOKENS_READ_MAX: usize = 96;
+pub const RERANKED_TOKENS_MAX: usize = 96;
 /// Texts that are read together: what time runs out on is read again.
 const TEXTS_AT_ONCE: usize = 5;
 /// 32 MiB hold the vectors of 20,000 texts at 384 dimensions.
@@ -80,7 +80,7 @@ impl Reranker {
 
     /// The vectors of `texts`.
     async fn read(&self, owner: &str, texts: &[&str]) -> Result<Vec<Arc<[f32]>>, EmbedError> {
-        let texts: Vec<&str> = texts.iter().map(|text| first_tokens(text, TOKENS_READ_MAX)).collect();
+        let texts: Vec<&str> = texts.iter().map(|text| first_tokens(text, RERANKED_TOKENS_MAX)).collect();
         let mut known: Vec<Option<Arc<[f32]>>> =
             texts.iter().map(|text| self.vectors.get(&fingerprint(owner, text))).collect();
         let new: Vec<usize> = (0..texts.len()).filter(|at| known[*at].is_none()).collect();
