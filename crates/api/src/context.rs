@@ -31,6 +31,8 @@ pub struct RecallContext {
     /// Only memories with at least this score.
     #[schema(minimum = 0, maximum = 1)]
     pub min_score: Option<f64>,
+    /// Whether a second, slower model is asked about the best twenty; refused where the service has none.
+    pub rerank: Option<bool>,
 }
 
 /// What is remembered for a task.

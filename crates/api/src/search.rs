@@ -29,6 +29,8 @@ pub struct Search {
     pub diversity: Option<f64>,
     /// Whether to say where each score comes from.
     pub explain: Option<bool>,
+    /// Whether a second, slower model is asked about the best twenty; refused where the service has none.
+    pub rerank: Option<bool>,
 }
 
 /// What was found, best first.
@@ -39,7 +41,7 @@ pub struct SearchAnswer {
     /// Misspelt words, and what was searched instead.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub corrections: Vec<CorrectedWord>,
-    /// `false` when the search ran out of time and better hits may exist.
+    /// `false` when the search ran out of time (for `rerank`, too) and better hits may exist.
     pub complete: bool,
     /// Milliseconds the search took in the service.
     #[schema(example = 1.2)]
@@ -92,6 +94,6 @@ pub struct Signal {
 pub struct CorrectedWord {
     /// The word of the query.
     pub from: String,
-    /// The word of the store.
+    /// The word that was meant: one of the store, else one that everybody knows.
     pub to: String,
 }

@@ -35,11 +35,8 @@ impl EmbeddingConfig {
     /// [`OpenError::Hub`].
     pub async fn fetch(&self) -> Result<(), OpenError> {
         match self {
-            Self::Local(LocalConfig { hub: Some(hub), .. }) => Ok(hub.fetch().await?),
-            Self::Local(LocalConfig { hub: None, .. })
-            | Self::BuiltIn
-            | Self::StaticFiles { .. }
-            | Self::Remote(_) => Ok(()),
+            Self::Local(local) => local.fetch().await,
+            Self::BuiltIn | Self::StaticFiles { .. } | Self::Remote(_) => Ok(()),
         }
     }
 }
@@ -64,6 +61,17 @@ pub struct LocalConfig {
 }
 
 impl LocalConfig {
+    /// Brings the model if it comes from a hub and is not here yet.
+    ///
+    /// # Errors
+    /// [`OpenError::Hub`].
+    pub async fn fetch(&self) -> Result<(), OpenError> {
+        match &self.hub {
+            Some(hub) => Ok(hub.fetch().await?),
+            None => Ok(()),
+        }
+    }
+
     /// The usual settings for a model on a hub.
     pub fn from_hub(hub: HubModel) -> Self {
         Self { hub: Some(hub.clone()), ..Self::new(hub.name.clone(), hub.folder()) }

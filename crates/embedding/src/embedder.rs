@@ -10,6 +10,7 @@ use crate::identity::ModelIdentity;
 use crate::local::LocalModel;
 use crate::near_words::{NearWord, near_words};
 use crate::remote::{Health, RemoteModel};
+use crate::spelling::{Spelling, is_spelt_right, spellings};
 use crate::static_model::StaticModel;
 
 /// Text a static model reads between two chances for other tasks to run: about 10 ms of work.
@@ -108,11 +109,24 @@ impl Embedding {
     /// Words near in meaning to `word`, nearest first; see [`near_words`]. A static model from files speaks a
     /// language that is not known here, so it has none.
     pub fn near_words(&self, word: &str) -> impl Iterator<Item = NearWord> + use<> {
-        let english = match &self.provider {
+        self.is_english().then(|| near_words(word)).into_iter().flatten()
+    }
+
+    /// Whether `word` (in lower case) is spelt right, as far as is known: a static model from files knows no words.
+    pub fn is_spelt_right(&self, word: &str) -> bool {
+        self.is_english() && is_spelt_right(word)
+    }
+
+    /// Words one edit from `word`; see [`spellings`].
+    pub fn spellings(&self, word: &str) -> Vec<Spelling> {
+        if self.is_english() { spellings(word) } else { Vec::new() }
+    }
+
+    fn is_english(&self) -> bool {
+        match &self.provider {
             Provider::BuiltIn | Provider::Local(_) | Provider::Remote(_) => true,
             Provider::Static(_) => false,
-        };
-        english.then(|| near_words(word)).into_iter().flatten()
+        }
     }
 
     /// Whether vectors can be expected now; a static model or one run here is always up.

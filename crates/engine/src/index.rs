@@ -271,6 +271,11 @@ impl Index {
         }
     }
 
+    /// How many memories hold `term`.
+    pub(crate) fn frequency(&self, connection: &Connection, term: &str) -> Result<usize, EngineError> {
+        Ok(self.postings(connection, term)?.map_or(0, |list| list.count()))
+    }
+
     /// Whether it has the vectors themselves; else it has their signs, and the file the rest.
     pub(crate) fn keeps_codes(&self) -> bool {
         self.vectors.keeps_codes()

@@ -37,12 +37,13 @@ pub use memory::{
     RevisionChange, TAG_CHARS_MAX, TAGS_MAX, Tier, normal_workspace,
 };
 pub use query::{
-    Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking,
-    SearchAnswer, SearchQuery, SessionPage, SessionQuery, SessionSummary, Signal, StageTimes, Stats,
-    WorkspaceSummary, telling_words,
+    Completeness, Correction, Explain, Explanation, Hit, ListQuery, NearWord, Order, Page, Ranking, Reader,
+    Reading, SearchAnswer, SearchQuery, SessionPage, SessionQuery, SessionSummary, Signal, Spelling,
+    StageTimes, Stats, WorkspaceSummary, telling_words,
 };
 pub use salvage::{Salvaged, Wreck};
 pub use schema::{SCHEMA_VERSION, needs_migration, sqlite_version};
+pub use search::RERANKED_MAX;
 pub use snapshot::{FileFacts, TableRows, copy_file, examine, prove};
 pub use store::{
     Changed, DeleteMode, Deleted, Idempotency, Outcome, PendingEmbedding, Store, StoreOptions, Stored,

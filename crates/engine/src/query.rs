@@ -1,11 +1,14 @@
 //! What can be asked of a store: lists, searches, statistics; and the shapes of the answers.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::analysis;
 use crate::filter::Filter;
 use crate::memory::{Memory, MemoryId};
+use crate::search::{self, Scale};
 use crate::vector::Embedded;
 
 /// Direction of a list.
@@ -72,6 +75,9 @@ pub struct SearchQuery {
     /// Words near in meaning to words of `text`; see [`telling_words`]. A memory that holds one, and not the
     /// word itself, is found by it.
     pub near_words: Vec<NearWord>,
+    /// Tells misspelt words from words that no memory has, and reads `text` again once it is corrected; without it the
+    /// vector and the near words stay those of the misspelt ones.
+    pub reader: Option<Arc<dyn Reader>>,
     /// Only this workspace (normalised); all of them when absent.
     pub workspace: Option<String>,
     /// Only memories the filter matches.
@@ -89,6 +95,41 @@ pub struct SearchQuery {
     pub ranking: Ranking,
     /// After this long the search answers with what it has.
     pub deadline: Option<Duration>,
+}
+
+impl SearchQuery {
+    /// The query whose hits are shown to a second model before [`Store::rerank`](crate::Store::rerank).
+    pub fn before_rerank(&self) -> Self {
+        search::before_rerank(self)
+    }
+}
+
+/// Knows the language of queries; the engine knows none. It is asked within a search, so it must not wait for anything.
+pub trait Reader: fmt::Debug + Send + Sync {
+    /// What `text` means.
+    fn read(&self, text: &str) -> Reading;
+    /// Whether the folded `word` is spelt right, whether or not a store uses it.
+    fn is_spelt_right(&self, word: &str) -> bool;
+    /// Words it knows one edit from the folded `word`.
+    fn spellings(&self, word: &str) -> Vec<Spelling>;
+}
+
+/// A word as it is spelt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spelling {
+    /// The word, folded.
+    pub word: Cow<'static, str>,
+    /// Its place among all words of its language by how common they are, from 1.
+    pub rank: u32,
+}
+
+/// What a query's text means.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// Its vector; `None` where that takes waiting, and the one at hand stays.
+    pub embedded: Option<Embedded>,
+    /// Words near in meaning to its words.
+    pub near_words: Vec<NearWord>,
 }
 
 /// A word that means nearly what a word of a query means.
@@ -112,12 +153,16 @@ pub fn telling_words(text: &str) -> Vec<String> {
 pub struct SearchAnswer {
     /// At most `limit` hits.
     pub hits: Vec<Hit>,
-    /// Words of the query that nobody here uses, and the word that was searched instead.
+    /// Misspelt words of the query, and the words that were searched instead.
     pub corrections: Vec<Correction>,
+    /// The query with its words corrected, if any was misspelt.
+    pub meant: Option<String>,
     /// Whether every stage ran to its end before the deadline.
     pub completeness: Completeness,
     /// How long each stage took.
     pub stages: StageTimes,
+    /// From sums to scores.
+    pub(crate) scale: Scale,
 }
 
 /// How long the stages of a search took.
@@ -146,7 +191,7 @@ pub enum Completeness {
 pub struct Correction {
     /// The word of the query.
     pub from: String,
-    /// The word of the store.
+    /// The word that was meant: one of the store, else one of the language.
     pub to: String,
 }
 
@@ -155,6 +200,8 @@ pub struct Correction {
 pub struct Hit {
     /// The memory.
     pub memory: Memory,
+    /// The weighted sum of its signals.
+    pub raw: f32,
     /// 0 to 1: which part of a perfect answer to this query the memory is; comparable between queries and stores.
     pub score: f64,
     /// Where the score comes from, if asked for.
@@ -177,7 +224,7 @@ pub struct Explanation {
 /// One signal's part in a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Signal {
-    /// `keywords`, `related`, `meaning`, `stated`, `actor`, `date`, `importance`, `recency`, `alike`, `session`.
+    /// `keywords`, `related`, `meaning`, `stated`, `actor`, `date`, `importance`, `recency`, `alike`, `session`, `rerank`.
     pub name: &'static str,
     /// The signal's own value.
     pub value: f64,

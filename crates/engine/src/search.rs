@@ -1,4 +1,4 @@
-//! Hybrid search on one screen: analyse the query, gather by words and by meaning, fuse, rank, fill, vary.
+//! Hybrid search on one screen: read the query as it was meant, gather by words and by meaning, fuse, rank, fill, vary.
 
 mod best;
 mod candidates;
@@ -17,9 +17,11 @@ mod neighbours;
 mod plan;
 mod rank;
 mod reach;
+mod rerank;
 mod score;
 mod scratch;
 mod session;
+mod spelling;
 mod survey;
 mod weights;
 
@@ -33,6 +35,9 @@ use crate::index::Index;
 use crate::query::{Completeness, SearchAnswer, SearchQuery, StageTimes};
 
 use candidates::View;
+pub use rerank::RERANKED_MAX;
+pub(crate) use rerank::{before_rerank, rerank};
+pub(crate) use score::Scale;
 pub(crate) use scratch::Scratch;
 
 /// Answers `query` from one snapshot of the file and the index beside it.
@@ -45,13 +50,15 @@ pub(crate) fn search(
 ) -> Result<SearchAnswer, EngineError> {
     let until = query.deadline.map(|deadline| Instant::now() + deadline);
     let mut watch = Stopwatch::start();
-    let plan = plan::Plan::of(query, index, now_ms);
+    let snapshot = connection.unchecked_transaction()?;
+    let corrections = spelling::corrections(&snapshot, index, query, until)?;
+    let meant = spelling::as_meant(query, &corrections);
+    let plan = plan::Plan::of(&meant, &corrections, index, now_ms);
     if plan.is_empty() || query.limit == 0 {
         return Ok(SearchAnswer::default());
     }
     let asked = query;
     let query: &SearchQuery = &diversity::chosen_from(asked);
-    let snapshot = connection.unchecked_transaction()?;
     let gathering = stage!("gather").entered();
     let looked_up = look_up::look_up(&snapshot, index, &plan, until)?;
     let few = fill::looked_up(&snapshot, index, query)?;
@@ -83,8 +90,8 @@ pub(crate) fn search(
     let hits = diversity::diversify(index, &scratch.codes, asked, filled.hits);
     scratch.clear();
     let stages = StageTimes { gather, rank, fill: watch.lap() };
-    let corrections = looked_up.corrections;
-    Ok(SearchAnswer { hits, corrections, completeness, stages })
+    let meant = (!corrections.is_empty()).then(|| meant.text.clone());
+    Ok(SearchAnswer { hits, corrections, meant, completeness, stages, scale })
 }
 
 /// Time between two looks.

@@ -327,6 +327,22 @@ impl Store {
         answer
     }
 
+    /// Adds a second model's `cosines`, one for each of the best hits or none at all, to what `search` found for
+    /// [`before_rerank`](SearchQuery::before_rerank) of `query`.
+    ///
+    /// # Errors
+    /// `Disk`.
+    pub fn rerank(
+        &self,
+        query: &SearchQuery,
+        found: SearchAnswer,
+        cosines: &[f32],
+    ) -> Result<SearchAnswer, EngineError> {
+        self.read(|connection| {
+            search::rerank(connection, self.inner.index.read().as_ref(), query, found, cosines)
+        })
+    }
+
     /// Workspaces by name.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //!
 //! Source: W. Garbe, "SymSpell: symmetric delete spelling correction", 2012.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -82,9 +83,10 @@ pub(crate) fn is_known(connection: &Connection, word: &str) -> Result<bool, Engi
     Ok(connection.prepare_cached("SELECT 1 FROM word WHERE text = ?")?.exists([word])?)
 }
 
-/// Words of the store within one edit of `word` (two for words of eight letters or more), nearest first.
+/// Words of the store within one edit of `word` (two for words of eight letters or more), nearest first. A word of three
+/// letters may lack its fourth.
 pub(crate) fn near(connection: &Connection, word: &str) -> Result<Vec<String>, EngineError> {
-    if !is_correctable(word) {
+    if !may_be_misspelt(word) {
         return Ok(Vec::new());
     }
     let edits_max = if word.chars().count() >= 8 { 2 } else { 1 };
@@ -92,14 +94,14 @@ pub(crate) fn near(connection: &Connection, word: &str) -> Result<Vec<String>, E
         "SELECT word.text FROM word_deletion JOIN word ON word.id = word_deletion.word_id \
          WHERE word_deletion.key = ? LIMIT 64",
     )?;
-    let mut found: Vec<(usize, String)> = Vec::new();
+    let mut found: Vec<(Slip, String)> = Vec::new();
     for key in keys(word) {
         let mut rows = find.query([key])?;
         while let Some(row) = rows.next()? {
             let candidate: String = row.get(0)?;
             let edits = distance(word, &candidate);
             if edits <= edits_max && !found.iter().any(|(_, known)| *known == candidate) {
-                found.push((edits, candidate));
+                found.push((slip_of(word, &candidate, edits), candidate));
             }
             if found.len() >= CANDIDATES_MAX {
                 break;
@@ -110,9 +112,63 @@ pub(crate) fn near(connection: &Connection, word: &str) -> Result<Vec<String>, E
     Ok(found.into_iter().map(|(_, word)| word).collect())
 }
 
+/// What went wrong between the word that was meant and the one that was typed; the likelier, the smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Slip {
+    /// Two neighbours swapped, a letter left out or doubled: one way each.
+    Plain,
+    /// A letter that does not belong there, beside or instead of another: any of many.
+    OtherLetter,
+    /// Two of them.
+    Several,
+}
+
+impl Slip {
+    /// How likely it is, beside the plainest.
+    pub(crate) fn likelihood(self) -> f32 {
+        match self {
+            Self::Plain => 1.0,
+            Self::OtherLetter => 0.2,
+            Self::Several => 0.05,
+        }
+    }
+}
+
+/// What went wrong when `typed` was meant to be `meant`.
+pub(crate) fn slip(typed: &str, meant: &str) -> Slip {
+    slip_of(typed, meant, distance(typed, meant))
+}
+
+fn slip_of(typed: &str, meant: &str, edits: usize) -> Slip {
+    let (typed, meant): (Vec<char>, Vec<char>) = (typed.chars().collect(), meant.chars().collect());
+    if edits > 1 {
+        return Slip::Several;
+    }
+    let first = typed.iter().zip(&meant).take_while(|(a, b)| a == b).count();
+    match typed.len().cmp(&meant.len()) {
+        Ordering::Less => Slip::Plain,
+        // Of a doubled letter the second one is in excess.
+        Ordering::Greater if first > 0 && typed[first] == typed[first - 1] => Slip::Plain,
+        Ordering::Equal
+            if typed.get(first + 1) == meant.get(first) && typed.get(first) == meant.get(first + 1) =>
+        {
+            Slip::Plain
+        }
+        Ordering::Greater | Ordering::Equal => Slip::OtherLetter,
+    }
+}
+
+/// Whether a word of a query is of a kind that can be corrected.
+pub(crate) fn may_be_misspelt(word: &str) -> bool {
+    word.chars().count() + 1 >= WORD_CHARS_MIN && is_plain(word)
+}
+
 fn is_correctable(word: &str) -> bool {
-    word.chars().count() >= WORD_CHARS_MIN
-        && word.chars().all(|c| c.is_alphabetic() && !crate::analysis::is_cjk(c))
+    word.chars().count() >= WORD_CHARS_MIN && is_plain(word)
+}
+
+fn is_plain(word: &str) -> bool {
+    word.chars().all(|c| c.is_alphabetic() && !crate::analysis::is_cjk(c))
 }
 
 /// Hashes of the word and of the word without each of its letters.

@@ -4,6 +4,7 @@ mod builtin;
 mod dice;
 pub(crate) mod gateway;
 pub(crate) mod load;
+mod models;
 pub(crate) mod retrieval;
 pub(crate) mod search;
 mod texts;

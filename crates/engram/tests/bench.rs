@@ -125,6 +125,23 @@ fn chinese_and_japanese_are_found_without_a_model_of_theirs() {
 }
 
 #[test]
+fn a_transformer_embeds_or_judges_from_its_folder() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpora/cjk");
+    let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/../embedding/tests/data/tiny-bert");
+    let scored = |mut report: Value| [report["overall"].take(), report["no_answer"].take()];
+    let plain = measured(&["bench", "retrieval", "--jsonl", corpus]);
+    for option in ["--model", "--rerank"] {
+        let report = measured(&["bench", "retrieval", "--jsonl", corpus, option, tiny]);
+        assert_eq!(report["bm25"]["overall"], plain["bm25"]["overall"], "{option}");
+        // A model that was never taught anything moves scores at least.
+        assert_ne!(scored(report), scored(plain.clone()), "{option}");
+        let told =
+            stderr(&engram(["bench", "retrieval", "--jsonl", corpus, option, "/nowhere"]).output().unwrap());
+        assert!(told.contains("cannot use the model in /nowhere"), "{told}");
+    }
+}
+
+#[test]
 fn load_measures_every_scenario() {
     let report = measured(&[
         "bench",

@@ -31,6 +31,7 @@ use crate::jobs::{Deletions, JobTasks, ReconciledUsage};
 use crate::telemetry::{History, RouteTimes, Telemetry, flush_traces};
 use crate::vectors::Vectors;
 use crate::watch::Findings;
+use embedding::Reranker;
 
 /// The longest a shutdown waits for the usage spool to reach the ledger and for traces to reach their collector; the
 /// rest of the spool is sent at the next start.
@@ -58,6 +59,8 @@ pub struct App {
     pub backups: Backups,
     /// Text in, vectors out.
     pub vectors: Arc<Vectors>,
+    /// A second opinion on hits, where one is configured.
+    pub reranker: Option<Reranker>,
     /// Metrics.
     pub telemetry: Telemetry,
     /// How long requests took lately.

@@ -26,5 +26,5 @@ pub use memories::{
     create_memory, create_memory_batch, delete_memories, delete_memory, import_memories, list_memories,
     next_cursor, revert_memory, update_memory,
 };
-pub use search::{SEARCH_LIMIT_DEFAULT, SearchInput, search};
+pub use search::{Rerank, SEARCH_LIMIT_DEFAULT, SearchInput, search};
 pub use values::{boolean, integer, number, object, positive, text, texts, time, word};

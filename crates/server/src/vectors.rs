@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use embedding::{EmbedError, Embedding};
-use engine::{Embedded, ModelIdentity, NearWord};
+use engine::{Embedded, ModelIdentity, NearWord, Reader, Reading, Spelling};
 use fleet::Fleet;
 use stdx::stage::stage;
 use tracing::Instrument;
@@ -127,6 +127,22 @@ impl Vectors {
         }
         self.model.store(Some(Arc::new(model.clone())));
         Some(model)
+    }
+}
+
+/// A query, read again within a search: a model that takes waiting is not asked a second time.
+impl Reader for Vectors {
+    fn read(&self, text: &str) -> Reading {
+        Reading { embedded: self.at_once(text), near_words: self.near_words(text) }
+    }
+
+    fn is_spelt_right(&self, word: &str) -> bool {
+        self.embedding.is_spelt_right(word)
+    }
+
+    fn spellings(&self, word: &str) -> Vec<Spelling> {
+        let spelling = |one: embedding::Spelling| Spelling { word: one.word.into(), rank: one.rank };
+        self.embedding.spellings(word).into_iter().map(spelling).collect()
     }
 }
 

@@ -15,18 +15,17 @@ pub(super) fn explain(plan: &Plan, ranked: &Ranked, memory: &Memory) -> Explanat
     held.sort_unstable();
     let asked = plan.terms.iter().map(|asked| &asked.token.term);
     let matched = asked.filter(|term| held.binary_search(term).is_ok());
-    let signal = |(name, value, weight): (&'static str, f32, f32)| Signal {
-        name,
-        value: shown(value),
-        weight: shown(weight),
-        contribution: shown(value * weight),
-    };
     Explanation {
         raw: shown(ranked.raw),
         matched_terms: matched.cloned().collect(),
         signals: ranked.signals.named(Weights::of(plan.ranking)).map(signal).to_vec(),
         repeats: None,
     }
+}
+
+/// Name, value and weight as one line of the account.
+pub(super) fn signal((name, value, weight): (&'static str, f32, f32)) -> Signal {
+    Signal { name, value: shown(value), weight: shown(weight), contribution: shown(value * weight) }
 }
 
 /// A number as people read it: six decimals, not the tail of its binary form.

@@ -106,7 +106,7 @@ pub(super) fn fill(
                 Explain::Yes => Some(explain(plan, candidate, &memory)),
                 Explain::No => None,
             };
-            hits.push(Hit { memory, score, explanation });
+            hits.push(Hit { memory, raw: candidate.raw, score, explanation });
         } else {
             refused = true;
         }

@@ -1,4 +1,4 @@
-//! Who holds the words of a query: a list for each of its words, spellings corrected, and one for each near word.
+//! Who holds the words of a query: a list for each of its words, and one for each near word.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,28 +7,21 @@ use rusqlite::Connection;
 
 use super::completeness;
 use super::plan::{Near, Plan};
-use crate::analysis;
 use crate::error::EngineError;
 use crate::index::{Index, PostingList};
-use crate::query::{Completeness, Correction};
-use crate::typo;
+use crate::query::Completeness;
 
 /// In a large store a word of one memory in this many or fewer says too little to be lent: it would be most of
 /// the work and change few ranks.
 const MEMORIES_PER_LENT_HIT_MIN: usize = 25;
 /// A store smaller than this lends every word; it costs nothing there.
 const LARGE_STORE_MEMORIES: usize = 10_000;
-/// A corrected word counts less than one spelt right.
-const CORRECTED_WEIGHT: f32 = 0.85;
 /// What even a word of all memories is worth: above 0, so that it finds them.
 const WORTH_MIN: f32 = 1e-9;
-/// Spellings tried for a word nobody here uses.
-const CORRECTIONS_TRIED_MAX: usize = 8;
 
 /// What the words of a query are found in.
 pub(super) struct LookedUp {
     pub(super) words: Vec<Word>,
-    pub(super) corrections: Vec<Correction>,
     pub(super) completeness: Completeness,
     /// Sum of the rarities of the query's words.
     pub(super) rarity: f32,
@@ -60,51 +53,21 @@ pub(super) fn look_up(
 ) -> Result<LookedUp, EngineError> {
     let mut looked_up = LookedUp {
         words: Vec::with_capacity(plan.terms.len()),
-        corrections: Vec::new(),
         completeness: Completeness::Complete,
         rarity: 0.0,
     };
     for asked in &plan.terms {
-        let token = &asked.token;
         looked_up.completeness = completeness(until);
         if looked_up.completeness == Completeness::DeadlineReached {
             break;
         }
-        let mut weight = 1.0;
-        let mut own = index.postings(connection, &token.term)?;
-        if own.is_none()
-            && let Some((word, list)) = correct(connection, index, &token.word)?
-        {
-            weight = CORRECTED_WEIGHT;
-            looked_up.corrections.push(Correction { from: token.word.clone(), to: word });
-            own = Some(list);
-        }
+        let own = index.postings(connection, &asked.token.term)?;
         let rarity = idf(index, count(own.as_ref()));
         looked_up.rarity += rarity;
         let near = near(connection, index, &asked.near)?;
-        looked_up.words.push(Word { own, worth: (rarity * weight).max(WORTH_MIN), near });
+        looked_up.words.push(Word { own, worth: (rarity * asked.weight).max(WORTH_MIN), near });
     }
     Ok(looked_up)
-}
-
-/// The most used of the nearest spellings of a word nobody here uses, and who holds it.
-fn correct(
-    connection: &Connection,
-    index: &Index,
-    word: &str,
-) -> Result<Option<(String, Arc<PostingList>)>, EngineError> {
-    if typo::is_known(connection, word)? {
-        return Ok(None);
-    }
-    let mut best: Option<(String, Arc<PostingList>)> = None;
-    for candidate in typo::near(connection, word)?.into_iter().take(CORRECTIONS_TRIED_MAX) {
-        if let Some(list) = index.postings(connection, &analysis::stem(&candidate))?
-            && best.as_ref().is_none_or(|(_, best)| list.count() > best.count())
-        {
-            best = Some((candidate, list));
-        }
-    }
-    Ok(best)
 }
 
 fn near(

@@ -3,13 +3,16 @@
 use crate::analysis::{self, Token};
 use crate::cues::{self, DateCue};
 use crate::index::Index;
-use crate::query::{NearWord, Ranking, SearchQuery};
+use crate::query::{Correction, NearWord, Ranking, SearchQuery};
 use crate::vector::{Quantized, Signs};
 
 /// Near words followed for one term; the nearest first.
 const NEAR_PER_TERM_MAX: usize = 8;
 /// Near words followed in all: each is a look into the postings.
 const NEAR_MAX: usize = 48;
+
+/// A corrected word counts less than one spelt right.
+const CORRECTED_WEIGHT: f32 = 0.85;
 
 /// A query, analysed.
 pub(super) struct Plan {
@@ -26,6 +29,8 @@ pub(super) struct Plan {
 /// One term of the query.
 pub(super) struct Asked {
     pub(super) token: Token,
+    /// What a hit counts, 1 unless the word was corrected.
+    pub(super) weight: f32,
     /// Terms near to it, nearest first, without its own.
     pub(super) near: Vec<Near>,
 }
@@ -38,8 +43,12 @@ pub(super) struct Near {
 }
 
 impl Plan {
-    pub(super) fn of(query: &SearchQuery, index: &Index, now_ms: i64) -> Self {
-        let asked = |token| Asked { token, near: Vec::new() };
+    /// `query` is as it was meant, and `corrections` say which of its words were not spelt so.
+    pub(super) fn of(query: &SearchQuery, corrections: &[Correction], index: &Index, now_ms: i64) -> Self {
+        let asked = |token: Token| {
+            let is_corrected = corrections.iter().any(|correction| correction.to == token.word);
+            Asked { weight: if is_corrected { CORRECTED_WEIGHT } else { 1.0 }, token, near: Vec::new() }
+        };
         let mut plan = Self {
             terms: analysis::telling_tokens(&query.text).into_iter().map(asked).collect(),
             vector: None,

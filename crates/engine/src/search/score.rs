@@ -8,8 +8,8 @@ use super::weights::Weights;
 const STATED_ORDINARILY: f32 = 2.0;
 
 /// From raw sums to scores, for one query.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scale {
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Scale {
     /// What a memory has for being there at all.
     nothing: f32,
     /// What a perfect answer has.
@@ -29,6 +29,11 @@ impl Scale {
             + if_asked(!plan.actors.is_empty(), weights.actor)
             + if_asked(!plan.dates.is_empty(), weights.date);
         Self { nothing, perfect }
+    }
+
+    /// The same with a signal more, of which a perfect answer has all.
+    pub(super) fn beside(self, weight: f32) -> Self {
+        Self { perfect: self.perfect + weight, ..self }
     }
 
     /// The score of a raw sum; in the order of the raw sums.

@@ -40,6 +40,9 @@ const HYBRID: Weights = Weights {
     alike: 1.0,
     session: 0.2,
 };
+/// Cosine with the query by a slower model; see `rerank.rs`.
+pub(super) const RERANK: f32 = 2.0;
+
 const BM25: Weights = Weights {
     keywords: 1.0,
     related: 0.0,

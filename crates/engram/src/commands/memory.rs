@@ -110,6 +110,9 @@ pub(crate) struct Search {
     /// Say where each score comes from
     #[arg(long)]
     explain: bool,
+    /// Ask a second, slower model about the best; the service must have one
+    #[arg(long)]
+    rerank: bool,
     #[command(flatten)]
     tenant: AsTenant,
     #[command(flatten)]
@@ -138,6 +141,9 @@ struct Context {
     /// Only memories with at least this score
     #[arg(long, value_name = "SCORE")]
     min_score: Option<f64>,
+    /// Ask a second, slower model about the best; the service must have one
+    #[arg(long)]
+    rerank: bool,
     #[command(flatten)]
     tenant: AsTenant,
     #[command(flatten)]
@@ -231,7 +237,8 @@ impl Add {
 
 impl Search {
     pub(crate) async fn run(self, shared: &Shared) -> Result<(), Failure> {
-        let mut body = json!({"query": self.query, "limit": self.limit, "explain": self.explain});
+        let mut body =
+            json!({"query": self.query, "limit": self.limit, "explain": self.explain, "rerank": self.rerank});
         if let Some(workspace) = self.workspace {
             body["workspace"] = workspace.into();
         }
@@ -257,6 +264,7 @@ impl Context {
             "workspace": self.workspace,
             "filters": self.filters.as_deref().map(filters_of).transpose()?,
             "min_score": self.min_score,
+            "rerank": self.rerank.then_some(true),
         });
         let answer: Value =
             ask(&self.reach, &self.tenant, shared, async |door| door.post("/v1/context", &body).await)

@@ -87,6 +87,13 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
     embedding.fetch().await.map_err(refused)?;
     let embedding = embedding::Embedding::open(embedding, Arc::clone(&clock)).map_err(refused)?;
     let vectors = Arc::new(Vectors::new(embedding));
+    let reranker = match config.embedding.to_reranker().map_err(StartError::Embedding)? {
+        Some(local) => {
+            local.fetch().await.map_err(refused)?;
+            Some(embedding::Reranker::open(local).map_err(refused)?)
+        }
+        None => None,
+    };
 
     let environment = config.service.environment;
     let control = Arc::new(control_plane::open(&config, &clock).await?);
@@ -134,6 +141,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         fleet,
         backups,
         vectors,
+        reranker,
         telemetry,
         route_times: RouteTimes::default(),
         history: History::default(),

@@ -58,6 +58,8 @@ pub struct EmbeddingSettings {
     pub hub_url: Option<String>,
     /// Threads that run a local model at once.
     pub threads: Option<usize>,
+    /// A second, local model for searches that ask for its opinion: its folder or its name on the hub.
+    pub rerank_model: Option<String>,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -187,6 +189,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         |config| config.embedding.threads.map(|threads| threads.to_string()),
     ),
+    Setting::new(
+        "embedding.rerank_model",
+        "a local model for searches with rerank: a folder, org/name or org/name@revision on the hub (none)",
+        |config, text| {
+            config.embedding.rerank_model = Some(filled(text)?);
+            Ok(())
+        },
+        |config| config.embedding.rerank_model.clone(),
+    ),
 ];
 
 const PROVIDERS: [(&str, EmbeddingProvider); 3] = [
@@ -230,40 +241,60 @@ impl EmbeddingSettings {
             }
         }
     }
+
+    /// What the reranker needs; `None` when none is wished for.
+    ///
+    /// # Errors
+    /// A sentence that names the missing setting.
+    pub fn to_reranker(&self) -> Result<Option<LocalConfig>, String> {
+        let Some(model) = self.rerank_model.as_deref() else { return Ok(None) };
+        let (name, revision) = match model.rsplit_once('@') {
+            Some((name, revision)) if HubModel::is_name(name) && !Path::new(model).is_dir() => {
+                (name, Some(revision))
+            }
+            Some(_) | None => (model, None),
+        };
+        let config = self.model_here("embedding.rerank_model", name, revision)?;
+        Ok(Some(LocalConfig { threads: self.threads.unwrap_or(config.threads), ..config }))
+    }
+
     fn to_local(&self) -> Result<LocalConfig, String> {
         let model = self.model.as_deref().ok_or(
             "embedding.provider = local needs embedding.model, the folder of a sentence-transformers model or its \
              name on the hub (org/name)",
         )?;
-        let usual = match &self.cache {
-            // A folder of that name here is what is meant.
-            Some(cache) if HubModel::is_name(model) && !Path::new(model).is_dir() => {
-                LocalConfig::from_hub(HubModel {
-                    name: model.to_owned(),
-                    revision: self.revision.clone().unwrap_or_else(|| "main".to_owned()),
-                    url: self.hub_url.clone().unwrap_or_else(|| HUB_URL.to_owned()),
-                    cache: cache.clone(),
-                    token: self.api_key.clone(),
-                    proxy: self.proxy.clone(),
-                })
-            }
-            None if HubModel::is_name(model) && !Path::new(model).is_dir() => {
-                return Err(format!(
-                    "embedding.model = {model} is a name on the hub and needs embedding.cache, a folder for what is brought"
-                ));
-            }
-            Some(_) | None => {
-                let folder = Path::new(model);
-                let name = folder.file_name().map_or(model.into(), |name| name.to_string_lossy());
-                LocalConfig::new(name, folder)
-            }
-        };
+        let usual = self.model_here("embedding.model", model, self.revision.as_deref())?;
         Ok(LocalConfig {
             dimensions: self.dimensions,
             threads: self.threads.unwrap_or(usual.threads),
             query_deadline: self.query_timeout.unwrap_or(usual.query_deadline),
             ..usual
         })
+    }
+
+    /// The model in a folder or on the hub; `setting` is what names it.
+    fn model_here(&self, setting: &str, model: &str, revision: Option<&str>) -> Result<LocalConfig, String> {
+        match &self.cache {
+            // A folder of that name here is what is meant.
+            Some(cache) if HubModel::is_name(model) && !Path::new(model).is_dir() => {
+                Ok(LocalConfig::from_hub(HubModel {
+                    name: model.to_owned(),
+                    revision: revision.unwrap_or("main").to_owned(),
+                    url: self.hub_url.clone().unwrap_or_else(|| HUB_URL.to_owned()),
+                    cache: cache.clone(),
+                    token: self.api_key.clone(),
+                    proxy: self.proxy.clone(),
+                }))
+            }
+            None if HubModel::is_name(model) && !Path::new(model).is_dir() => Err(format!(
+                "{setting} = {model} is a name on the hub and needs embedding.cache, a folder for what is brought"
+            )),
+            Some(_) | None => {
+                let folder = Path::new(model);
+                let name = folder.file_name().map_or(model.into(), |name| name.to_string_lossy());
+                Ok(LocalConfig::new(name, folder))
+            }
+        }
     }
 }
 
@@ -301,5 +332,27 @@ mod tests {
         }
         assert!(local(None, None).unwrap_err().contains("needs embedding.model"));
         assert!(local(Some("org/minilm"), None).unwrap_err().contains("needs embedding.cache"));
+    }
+
+    #[test]
+    fn a_reranker_is_a_folder_or_a_name_on_the_hub_with_its_revision() {
+        let folder = |model: &str, cache: Option<&str>| {
+            let settings = EmbeddingSettings {
+                rerank_model: Some(model.to_owned()),
+                cache: cache.map(PathBuf::from),
+                revision: Some("of the other model".to_owned()),
+                ..EmbeddingSettings::default()
+            };
+            settings.to_reranker().map(|config| config.unwrap().folder)
+        };
+        for (model, cache, want) in [
+            ("/models/mini@lm", None, "/models/mini@lm"),
+            ("org/minilm", Some("/cache"), "/cache/org--minilm/main"),
+            ("org/minilm@v2", Some("/cache"), "/cache/org--minilm/v2"),
+        ] {
+            assert_eq!(folder(model, cache).unwrap(), PathBuf::from(want), "{model}");
+        }
+        assert!(folder("org/minilm", None).unwrap_err().contains("embedding.rerank_model"));
+        assert!(EmbeddingSettings::default().to_reranker().unwrap().is_none());
     }
 }

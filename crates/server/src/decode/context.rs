@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::fields::{Fields, Form, Problems};
 use super::memories::{filter, whole, workspace};
-use super::search::{query_text, share};
+use super::search::{Rerank, query_text, rerank, share};
 use super::values::{integer, word};
 
 /// Tokens of a context unless said: what an agent gives away without thinking about it.
@@ -34,6 +34,8 @@ pub struct ContextInput {
     pub workspace: Option<String>,
     /// Only memories with at least this score.
     pub min_score: Option<f64>,
+    /// Whether a second model is asked about the best ones.
+    pub rerank: Rerank,
 }
 
 /// The order of the memories of a context. The best are chosen either way.
@@ -70,6 +72,7 @@ pub fn recall_context(asked: Value) -> Result<ContextInput, Problems> {
         let filter = fields.get("filters", filter);
         let workspace = fields.get("workspace", workspace);
         let min_score = share(&mut fields, "min_score");
+        let rerank = rerank(&mut fields);
         fields.finish();
         let in_bounds = |number: i64| usize::try_from(number).unwrap_or(1);
         Some(ContextInput {
@@ -80,6 +83,7 @@ pub fn recall_context(asked: Value) -> Result<ContextInput, Problems> {
             filter,
             workspace,
             min_score,
+            rerank,
         })
     });
     whole(input, problems)

@@ -29,6 +29,18 @@ pub struct SearchInput {
     pub diversity: f64,
     /// Whether scores are explained.
     pub explain: Explain,
+    /// Whether a second model is asked about the best hits.
+    pub rerank: Rerank,
+}
+
+/// Whether a second model is asked about the best hits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rerank {
+    /// The ranking as it is.
+    #[default]
+    No,
+    /// In time, or the ranking as it is.
+    Yes,
 }
 
 /// Reads a search; in a query string, `q` is the same as `query`.
@@ -48,13 +60,14 @@ pub fn search(asked: Value, form: Form) -> Result<SearchInput, Problems> {
         let workspace = fields.get("workspace", workspace);
         let min_score = share(&mut fields, "min_score");
         let diversity = share(&mut fields, "diversity").unwrap_or(0.0);
+        let rerank = rerank(&mut fields);
         let explain = match fields.get("explain", boolean) {
             Some(true) => Explain::Yes,
             Some(false) | None => Explain::No,
         };
         fields.finish();
         let limit = usize::try_from(limit).unwrap_or(1);
-        Some(SearchInput { text: text?, limit, filter, workspace, min_score, diversity, explain })
+        Some(SearchInput { text: text?, limit, filter, workspace, min_score, diversity, explain, rerank })
     });
     whole(input, problems)
 }
@@ -66,6 +79,14 @@ pub(super) fn query_text(fields: &mut Fields<'_>, name: &'static str) -> Option<
         fields.refuse(name, format!("must have at most {QUERY_BYTES_MAX} bytes"));
     }
     text
+}
+
+/// Whether a second model is asked.
+pub(super) fn rerank(fields: &mut Fields<'_>) -> Rerank {
+    match fields.get("rerank", boolean) {
+        Some(true) => Rerank::Yes,
+        Some(false) | None => Rerank::No,
+    }
 }
 
 /// A number from 0 to 1.

@@ -13,7 +13,7 @@ use gateway::Pass;
 
 use self::line::date;
 use self::pack::{Chosen, pack};
-use super::search::{search_query, stages_took, took_ms};
+use super::search::{find, reranker, search_query, took_ms};
 use super::shape::correction_to_wire;
 use super::{Done, Failure};
 use crate::app::App;
@@ -27,14 +27,15 @@ const LOOKED_AT_MIN: usize = 10;
 /// Recalls what bears on a task.
 ///
 /// # Errors
-/// [`Failure::Store`].
+/// [`Failure::Store`]; [`Failure::Invalid`] when a second opinion is asked for where there is none.
 pub async fn recall_context(
     app: &App,
     pass: &Pass,
     input: ContextInput,
 ) -> Result<Done<api::Context>, Failure> {
     let started = Instant::now();
-    let ContextInput { text, budget_tokens, limit, order, filter, workspace, min_score } = input;
+    let ContextInput { text, budget_tokens, limit, order, filter, workspace, min_score, rerank } = input;
+    let reranker = reranker(app, rerank)?;
     let mut context = api::Context {
         text: String::new(),
         items: Vec::new(),
@@ -57,17 +58,13 @@ pub async fn recall_context(
             min_score,
             diversity: 0.0,
             explain: Explain::No,
+            rerank,
         };
         let query = search_query(app, search).await;
         let lease = app.fleet.store(pass.tenant()).await?;
-        let (packed, found) = lease
-            .read_heavily(move |store| {
-                let mut found = store.search(&query)?;
-                let hits = std::mem::take(&mut found.hits);
-                Ok((pack(hits, budget_tokens, limit, order), found))
-            })
-            .await?;
-        stages_took(found.stages);
+        let mut found = find(&lease, pass, query, reranker).await?;
+        let hits = std::mem::take(&mut found.hits);
+        let packed = lease.read_heavily(move |_| Ok(pack(hits, budget_tokens, limit, order))).await?;
         context.items = packed.chosen.into_iter().map(chosen_to_wire).collect();
         context.text = packed.text;
         context.tokens = packed.tokens;

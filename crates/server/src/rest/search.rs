@@ -35,7 +35,8 @@ pub(super) async fn search(call: Call) -> Response {
         ("filters" = Option<String>, Query, description = "A filter, as JSON text."),
         ("min_score" = Option<f64>, Query, description = "Only hits with at least this score.", minimum = 0, maximum = 1),
         ("diversity" = Option<f64>, Query, description = "How much novelty counts beside the score; 0 unless said.", minimum = 0, maximum = 1),
-        ("explain" = Option<bool>, Query, description = "Whether to say where each score comes from.")),
+        ("explain" = Option<bool>, Query, description = "Whether to say where each score comes from."),
+        ("rerank" = Option<bool>, Query, description = "Whether a second, slower model is asked about the best twenty; refused where the service has none.")),
     responses((status = 200, description = "Best first", body = api::SearchAnswer)))]
 pub(super) async fn search_by_url(call: Call) -> Response {
     call.answer(

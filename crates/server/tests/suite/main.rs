@@ -24,6 +24,7 @@ mod people;
 mod plans;
 mod protected_resource;
 mod quotas;
+mod reranking;
 mod service;
 mod tenants;
 mod transfer;

@@ -152,7 +152,7 @@ pub(crate) struct Score {
 }
 
 impl Report {
-    pub(super) fn new(corpus: &Corpus, options: Options, counted: Counted) -> Self {
+    pub(super) fn new(corpus: &Corpus, options: &Options, counted: Counted) -> Self {
         let Counted { outcomes, unanswered, latencies } = counted;
         let all: Vec<&Outcome> = outcomes.iter().collect();
         let groups: Vec<_> =

@@ -1,7 +1,7 @@
 //! One run: each group into a store of its own, each question asked by the full search and by plain BM25.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -16,7 +16,7 @@ use super::measures::Measures;
 use super::no_answer::Unanswered;
 use super::report::Report;
 use super::typos::misspell;
-use crate::bench::builtin::Builtin;
+use crate::bench::models::Models;
 
 /// Hits looked at: enough for recall@20, for ten sessions, and for a rank that still counts in MRR.
 const DEPTH: usize = 100;
@@ -28,12 +28,16 @@ const SESSIONS: usize = 10;
 const DAY_WITHOUT_TIMES: i64 = 1_767_225_600;
 
 /// How a run is made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// Of the misspellings and of the resampling.
     pub(crate) seed: u64,
     /// Edits in each query, if they are asked misspelt, too.
     pub(crate) typos: Option<usize>,
+    /// Folder of a transformer that makes the vectors instead of the built-in model.
+    pub(crate) model: Option<PathBuf>,
+    /// Folder of a transformer that judges the best hits.
+    pub(crate) reranker: Option<PathBuf>,
 }
 
 /// What was counted so far.
@@ -66,14 +70,14 @@ pub(super) struct Outcome {
 /// Measures `corpus`; stores live in `scratch` and may be thrown away after.
 ///
 /// # Errors
-/// When a store refuses a document or a search fails.
-pub(crate) fn run(corpus: &Corpus, scratch: &Path, options: Options) -> Result<Report> {
+/// When a model cannot be used, a store refuses a document or a search fails.
+pub(crate) fn run(corpus: &Corpus, scratch: &Path, options: &Options) -> Result<Report> {
     let mut counted = Counted::default();
-    let builtin = Builtin::new();
+    let models = Models::open(options.model.as_deref(), options.reranker.as_deref())?;
     for (at, group) in corpus.groups.iter().enumerate().filter(|(_, group)| !group.questions.is_empty()) {
         let path = scratch.join(format!("group-{at}.db"));
         let told = || format!("in group {:?}", group.name);
-        let bench = GroupBench::fill(at, group, &path, &builtin).with_context(told)?;
+        let bench = GroupBench::fill(at, group, &path, &models).with_context(told)?;
         bench.ask_all(options, &mut counted).with_context(told)?;
         let next = &corpus.groups[(at + 1) % corpus.groups.len()];
         bench.ask_what_nothing_answers(next, &mut counted).with_context(told)?;
@@ -85,26 +89,26 @@ pub(crate) fn run(corpus: &Corpus, scratch: &Path, options: Options) -> Result<R
 struct GroupBench<'a> {
     at: usize,
     group: &'a Group,
-    builtin: &'a Builtin,
+    models: &'a Models,
     store: Store,
     positions: BTreeMap<MemoryId, usize>,
 }
 
 impl<'a> GroupBench<'a> {
-    fn fill(at: usize, group: &'a Group, path: &Path, builtin: &'a Builtin) -> Result<Self> {
+    fn fill(at: usize, group: &'a Group, path: &Path, models: &'a Models) -> Result<Self> {
         let options = StoreOptions {
             clock: ManualClock::at(day_after(&group.documents)),
-            model: Some(builtin.identity().clone()),
+            model: Some(models.identity()),
         };
         let store = Store::open(path, options)?;
-        let positions = fill(&store, &group.documents, builtin)?;
-        Ok(Self { at, group, builtin, store, positions })
+        let positions = fill(&store, &group.documents, models)?;
+        Ok(Self { at, group, models, store, positions })
     }
 
-    fn ask_all(&self, options: Options, counted: &mut Counted) -> Result<()> {
+    fn ask_all(&self, options: &Options, counted: &mut Counted) -> Result<()> {
         for question in &self.group.questions {
             let started = Instant::now();
-            self.store.search(&self.builtin.query(&question.text, USUAL_LIMIT))?;
+            self.models.search(&self.store, &self.models.query(&question.text, USUAL_LIMIT))?;
             counted.latencies.push(started.elapsed());
             let number = counted.outcomes.len();
             let mut outcome = self.ask(question)?;
@@ -142,7 +146,7 @@ impl<'a> GroupBench<'a> {
     /// Asks the questions of another group, and those that were made to have no answer.
     fn ask_what_nothing_answers(&self, other: &Group, counted: &mut Counted) -> Result<()> {
         let best = |text: &String| -> Result<(usize, f64)> {
-            let found = self.store.search(&self.builtin.query(text, 1))?;
+            let found = self.models.search(&self.store, &self.models.query(text, 1))?;
             Ok((self.at, best_score(&found.hits)))
         };
         if other.name != self.group.name {
@@ -158,8 +162,8 @@ impl<'a> GroupBench<'a> {
 
     /// Hits of the full search and of plain BM25.
     fn rankings(&self, text: &str) -> Result<[Vec<Hit>; 2]> {
-        let asked = self.builtin.query(text, DEPTH);
-        let search = self.store.search(&asked)?.hits;
+        let asked = self.models.query(text, DEPTH);
+        let search = self.models.search(&self.store, &asked)?.hits;
         let bm25 = self.store.search(&SearchQuery { ranking: Ranking::Bm25, ..asked })?.hits;
         Ok([search, bm25])
     }
@@ -175,13 +179,14 @@ fn best_score(hits: &[Hit]) -> f64 {
 }
 
 /// Stores the documents in their order; the answer maps memories to positions.
-fn fill(store: &Store, documents: &[Document], builtin: &Builtin) -> Result<BTreeMap<MemoryId, usize>> {
+fn fill(store: &Store, documents: &[Document], models: &Models) -> Result<BTreeMap<MemoryId, usize>> {
     let mut positions = BTreeMap::new();
     // A blank document cannot be stored, and nothing can be found in it.
     let numbered: Vec<_> =
         documents.iter().enumerate().filter(|(_, document)| !document.text.trim().is_empty()).collect();
     for rows in numbered.chunks(BATCH_ROWS_MAX) {
-        let drafts = rows.iter().map(|(_, document)| Draft {
+        let texts: Vec<&str> = rows.iter().map(|(_, document)| document.text.as_str()).collect();
+        let drafts = rows.iter().zip(models.embed(&texts)).map(|((_, document), embedded)| Draft {
             memory: NewMemory {
                 content: document.text.clone(),
                 session_id: document.session.clone(),
@@ -189,7 +194,7 @@ fn fill(store: &Store, documents: &[Document], builtin: &Builtin) -> Result<BTre
                 event_time: document.time,
                 ..NewMemory::default()
             },
-            embedded: Some(builtin.embed(&document.text)),
+            embedded: Some(embedded),
         });
         let stored = store.create(drafts.collect(), None, Bounds::NONE)?;
         positions.extend(stored.items.iter().zip(rows).map(|(item, (at, _))| (item.memory.id, *at)));

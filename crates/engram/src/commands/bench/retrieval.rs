@@ -17,6 +17,7 @@ Examples:
   engram bench retrieval --locomo locomo10.json
   engram bench retrieval --locomo locomo10.json --conversations conv-26,conv-42 --json
   engram bench retrieval --jsonl my-corpus/ --typos 1
+  engram bench retrieval --locomo locomo10.json --rerank models/all-MiniLM-L6-v2
   engram bench retrieval --locomo locomo10.json --json > before.json
   engram bench retrieval --locomo locomo10.json --compare before.json
 
@@ -40,6 +41,12 @@ pub(super) struct Retrieval {
     /// Ask misspelt, too: so many words of each query get a wrong letter
     #[arg(long, value_name = "EDITS", value_parser = clap::value_parser!(u8).range(1..=3))]
     typos: Option<u8>,
+    /// Vectors by the transformer in this folder instead of the built-in model
+    #[arg(long, value_name = "FOLDER")]
+    model: Option<PathBuf>,
+    /// Ask the transformer in this folder about the best hits, as `rerank` does
+    #[arg(long, value_name = "FOLDER")]
+    rerank: Option<PathBuf>,
     /// An earlier report (--json) to compare with; fails when recall@10 is worse by more than chance
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
@@ -86,8 +93,13 @@ impl Retrieval {
         for remark in corpus.remarks() {
             terminal::remark(format!("left out: {remark}"));
         }
-        let options = Options { seed: self.seed, typos: self.typos.map(usize::from) };
-        let mut report = run(&corpus, scratch, options)?;
+        let options = Options {
+            seed: self.seed,
+            typos: self.typos.map(usize::from),
+            model: self.model.clone(),
+            reranker: self.rerank.clone(),
+        };
+        let mut report = run(&corpus, scratch, &options)?;
         report.compare = earlier.map(|earlier| Comparison::new(&earlier, &report, self.seed)).transpose()?;
         Ok(report)
     }

@@ -39,6 +39,7 @@ fn arguments() -> Value {
         "workspace": schema::workspace(),
         "filters": schema::filters(),
         "min_score": { "type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "Only memories with at least this score." },
+        "rerank": { "type": ["boolean", "null"], "description": "Ask a second, slower model about the best; not every service has one." },
     });
     schema::arguments(properties, &["query"])
 }

@@ -32,6 +32,7 @@ fn arguments() -> Value {
         "filters": schema::filters(),
         "min_score": { "type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "Only items with at least this score." },
         "diversity": { "type": ["number", "null"], "minimum": 0, "maximum": 1, "description": "How much novelty counts beside the score; try 0.3 when items repeat each other." },
+        "rerank": { "type": ["boolean", "null"], "description": "Ask a second, slower model about the best; not every service has one." },
         "explain": { "type": ["boolean", "null"], "description": "Say where each score comes from; for debugging." },
     });
     schema::arguments(properties, &["query"])

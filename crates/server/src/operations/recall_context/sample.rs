@@ -31,5 +31,5 @@ pub(super) fn memory(id: i64, content: &str) -> Memory {
 }
 
 pub(super) fn hit(id: i64, content: &str) -> Hit {
-    Hit { memory: memory(id, content), score: 0.8, explanation: None }
+    Hit { memory: memory(id, content), raw: 8.0, score: 0.8, explanation: None }
 }
