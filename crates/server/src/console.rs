@@ -24,6 +24,8 @@ use tenancy::Environment;
 
 use crate::config::Config;
 
+pub use routes::{PAGES, Page, Side};
+
 pub(crate) use routes::router;
 
 /// Who is signed in, and what forms are held against.
