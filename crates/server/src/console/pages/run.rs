@@ -44,7 +44,7 @@ pub(super) fn runs(runs: &[api::Run], now: Timestamp) -> Markup {
     html! {
         @if !runs.is_empty() {
             h2 { "Lately" }
-            div .rows { @for run in runs { div .row-card {
+            div .rows { @for run in runs { div .row-card .brief {
                 div .row-main { a href=(path(run)) { strong { (name(run)) } } " " @if let Some(tenant) = &run.tenant { bdi { (tenant) } " " } (status(&run.state)) }
                 span .when { (words::time(run.started_at, now)) }
             } } }
