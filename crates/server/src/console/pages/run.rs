@@ -114,7 +114,7 @@ fn state(asked: &Asked, run: &api::Run) -> Markup {
             dt { "Run" } dd { code .break { (run.id) } }
             @if let Some(Value::Object(made)) = run.result.as_ref().filter(|_| run.kind != "restore_test") {
                 @for (name, value) in made {
-                    @if !value.is_null() { dt { (name.replace('_', " ")) } dd { bdi .break { (value.as_str().map_or_else(|| value.to_string(), str::to_owned)) } } }
+                    @if !value.is_null() { dt { (name.replace('_', " ")) } dd { bdi .break { (words::value(value)) } } }
                 }
             }
         } }
