@@ -274,3 +274,67 @@ async fn a_model_that_cannot_be_used_stops_the_start_with_a_sentence() {
         assert!(refused.contains(said), "{refused:?} does not say {said:?}");
     }
 }
+
+/// Run it alone: `cargo nextest run -p server --run-ignored only --no-capture embedding::figures`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "prints figures"]
+#[allow(clippy::print_stdout, reason = "a measurement is read by people")]
+async fn figures() {
+    const TENANTS: usize = 500;
+    let house = House::new().await;
+    house.remember("default's, about rivers").await;
+    for number in 0..TENANTS {
+        let key = house.another_tenant(&format!("t{number}")).await;
+        let memories: Vec<_> =
+            (0..50).map(|at| json!({"content": format!("memory {at} of {number}")})).collect();
+        let batch = json!({ "memories": memories });
+        house.ask_as(&key, Method::POST, "/v1/memories/batch", batch).await.expect(201);
+    }
+    let house = reopened(house).await;
+    let search = async || {
+        let asked = std::time::Instant::now();
+        house.get("/v1/search?q=rivers").await.expect(200);
+        let took = asked.elapsed().as_secs_f64() * 1e3;
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        took
+    };
+    let told = |what: &str, mut took: Vec<f64>| {
+        took.sort_by(f64::total_cmp);
+        let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+        println!(
+            "{what}: {} searches, p50 {:.1} ms, p95 {:.1} ms, p99 {:.1} ms",
+            took.len(),
+            at(0.5),
+            at(0.95),
+            at(0.99)
+        );
+    };
+    let begun = std::time::Instant::now();
+    let app = Arc::clone(&house.app);
+    let embedding = tokio::spawn(async move {
+        let job = JOBS.iter().find(|job| job.name == "embed_pending_memories").unwrap();
+        loop {
+            job.run_now(&app).await.unwrap();
+            let waiting = app.embedding_backlog.waiting();
+            println!(
+                "after {:.1} s: {waiting:?}, {} stores open",
+                begun.elapsed().as_secs_f64(),
+                app.fleet.stores_open()
+            );
+            if waiting.memories == 0 {
+                break;
+            }
+        }
+    });
+    let mut took = Vec::new();
+    while !embedding.is_finished() {
+        took.push(search().await);
+    }
+    println!("{TENANTS} tenants of 50 memories in {:.1} s", begun.elapsed().as_secs_f64());
+    told("meanwhile", took);
+    let mut alone = Vec::new();
+    while alone.len() < 500 {
+        alone.push(search().await);
+    }
+    told("afterwards", alone);
+}
