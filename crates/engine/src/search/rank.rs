@@ -15,7 +15,7 @@ use crate::index::Slot;
 /// Candidates ranked for each hit asked for; the filter may refuse some.
 const RANKED_PER_HIT: usize = 20;
 /// Fewest candidates whose neighbours and sessions are looked at: more than any question has answers.
-const RANKED_MIN: usize = 500;
+const RANKED_MIN: usize = 200;
 
 /// One candidate, its raw score and where it comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -22,8 +22,8 @@ const FEW_MAX: usize = 20_000;
 const BLOCK: usize = 8_192;
 /// Slots that are passed over together when none of them is within reach.
 const CHUNK: usize = 32;
-/// Memories whose sums make the region, for each one that is kept at last.
-const ANCHORS_PER_KEPT: usize = 1;
+/// Memories whose sums make the region, beyond those that are kept at last.
+const ANCHORS_BEYOND_KEPT: usize = 100;
 /// Memories that are in the region for their words alone: they lend to those beside them.
 const LENDERS: usize = 200;
 
@@ -168,7 +168,7 @@ impl<'a> Survey<'a> {
                 .map(|glance| breadth_share(Ranking::Hybrid, glance * TOKENS_GLANCE, 1.0))
                 .collect(),
             allowed: view.allowed.map(|slots| slots.iter().copied().collect()),
-            anchors: Best::new(keep * ANCHORS_PER_KEPT),
+            anchors: Best::new(keep + ANCHORS_BEYOND_KEPT),
             lenders: Best::new(LENDERS),
             block: Block { sums: vec![0.0; BLOCK], hits: vec![0.0; BLOCK], ..Block::default() },
         }
