@@ -279,7 +279,15 @@ pub(crate) fn pending_embeddings(
 /// # Errors
 /// `Disk`, and what opening the file would say.
 pub fn pending_embeddings_in(path: &Path, model: &ModelIdentity) -> Result<u64, EngineError> {
-    let connection = crate::connection::open_reader(path)?;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // Making sidecars and removing them again costs ten times as much as the question.
+    let is_whole = std::fs::metadata(Path::new(&log)).map_or(true, |found| found.len() == 0);
+    let connection = match is_whole {
+        true => crate::snapshot::open_unserved(path)?,
+        // What a process that was killed left in its log is read with it.
+        false => crate::connection::open_reader(path)?,
+    };
     crate::schema::recognise(&connection)?;
     let key = (&*model.name, &*model.revision, model.dimensions as i64);
     let id: Option<i64> = connection

@@ -36,13 +36,13 @@ impl Volume {
         tenant
     }
 
-    fn database(&self, tenant: &TenantId) -> PathBuf {
+    fn folder_of(&self, tenant: &TenantId) -> PathBuf {
         let groups = fs::read_dir(self.folder.path().join("tenants")).unwrap().flatten();
-        groups
-            .map(|group| group.path().join(tenant.as_str()))
-            .find(|path| path.is_dir())
-            .unwrap()
-            .join("engram.db")
+        groups.map(|group| group.path().join(tenant.as_str())).find(|path| path.is_dir()).unwrap()
+    }
+
+    fn database(&self, tenant: &TenantId) -> PathBuf {
+        self.folder_of(tenant).join("engram.db")
     }
 }
 
@@ -236,7 +236,26 @@ async fn a_closed_store_is_asked_what_waits_for_vectors_without_being_opened() {
     assert_eq!(volume.fleet.close_idle().await, 1);
     assert_eq!((pending(&tenant, "a").await, pending(&tenant, "b").await), (Some(1), Some(2)));
     assert_eq!(pending(&empty, "a").await, None, "there is no file");
+    let files = fs::read_dir(volume.database(&tenant).parent().unwrap()).unwrap();
+    let sidecar = |name: &str| name.ends_with("-wal") || name.ends_with("-shm");
+    assert!(
+        !files.flatten().any(|file| sidecar(&file.file_name().to_string_lossy())),
+        "the question leaves nothing"
+    );
     assert_eq!(volume.fleet.stores_open(), 0);
+    // As a process that was killed leaves it: a third memory in the log alone.
+    let lease = volume.fleet.store(&tenant).await.unwrap();
+    store_one(&lease).await;
+    let (killed, database) = (volume.tenant(), volume.database(&tenant));
+    for ending in ["", "-wal"] {
+        let name = format!("engram.db{ending}");
+        let to = volume.folder_of(&killed).join(&name);
+        fs::copy(database.with_file_name(&name), to).unwrap();
+    }
+    drop(lease);
+    assert_eq!(pending(&killed, "b").await, Some(3));
+    volume.clock.advance_ms(300_000);
+    volume.fleet.close_idle().await;
     fs::write(volume.database(&tenant), "not a database, and long enough to be looked at").unwrap();
     assert!(volume.fleet.pending_embeddings(&tenant, &model("a")).await.is_err());
 }

@@ -110,7 +110,7 @@ async fn reopened(house: House) -> House {
     house.app.shutdown().await;
     let mut config = house.app.config.clone();
     with_transformer(&mut config);
-    let app = server::app::App::open(config).await.unwrap();
+    let app = server::app::App::open_with_clock(config, house.clock.clone()).await.unwrap();
     House { router: app.router(), app, ..house }
 }
 
@@ -195,7 +195,7 @@ async fn reopened_with(house: House, url: &str) -> House {
     config.embedding.url = Some(url.to_owned());
     config.embedding.model = Some("letters".to_owned());
     config.embedding.dimensions = Some(2);
-    let app = server::app::App::open(config).await.unwrap();
+    let app = server::app::App::open_with_clock(config, house.clock.clone()).await.unwrap();
     House { router: app.router(), app, ..house }
 }
 
@@ -252,6 +252,40 @@ async fn a_change_of_model_reaches_tenants_nobody_asks_for_and_goes_on_after_a_r
         let stats = house.ask_as(&key, Method::GET, "/v1/stats", Value::Null).await.expect(200);
         assert_eq!((&stats["pending_embeddings"], &stats["memories"]), (&json!(0), &json!(OF_EACH)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_closed_store_waits_for_is_found_within_the_hour() {
+    let house = House::new().await;
+    let key = house.another_tenant("resting").await;
+    let left = Arc::new(AtomicUsize::new(0));
+    let url = endpoint_of_batches(Arc::clone(&left)).await;
+    let house = reopened_with(house, &url).await;
+    let run = async |name: &str| {
+        house.clock.advance_ms(3_600_000);
+        let job = JOBS.iter().find(|job| job.name == name).unwrap();
+        job.run_now(&house.app).await.unwrap();
+    };
+    // Asked once while there was nothing to find.
+    run("embed_pending_memories").await;
+    assert!(house.app.embedding_backlog.waiting().is_known);
+    let batch = json!({"memories": [{"content": "one"}, {"content": "two"}]});
+    let stored = house.ask_as(&key, Method::POST, "/v1/memories/batch", batch).await.expect(201);
+    assert_eq!(stored["items"][0]["embedding"], "pending", "{stored}");
+    run("close_idle_stores").await;
+    assert_eq!(house.app.fleet.stores_open(), 0);
+    left.store(10, Ordering::SeqCst);
+    // The endpoint is left alone for a while after it failed.
+    for _ in 0..50 {
+        run("embed_pending_memories").await;
+        if left.load(Ordering::SeqCst) < 10 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(house.app.fleet.stores_open(), 0, "nobody asked for it");
+    let stats = house.ask_as(&key, Method::GET, "/v1/stats", Value::Null).await.expect(200);
+    assert_eq!((&stats["pending_embeddings"], &stats["memories"]), (&json!(0), &json!(2)));
 }
 
 #[tokio::test]
@@ -337,4 +371,13 @@ async fn figures() {
         alone.push(search().await);
     }
     told("afterwards", alone);
+    let job = JOBS.iter().find(|job| job.name == "embed_pending_memories").unwrap();
+    let later = async |what: &str| {
+        house.clock.advance_ms(3_600_000);
+        let begun = std::time::Instant::now();
+        job.run_now(&house.app).await.unwrap();
+        println!("to ask all closed stores {what}: {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+    };
+    later("that changed").await;
+    later("that did not").await;
 }

@@ -172,7 +172,7 @@ fn of_alertmanager(asked: &Asked, told: &Result<Vec<Firing>, String>) -> Markup 
                     div .row-main {
                         strong { bdi { (alert.name()) } } @if let Some(severity) = alert.severity() { span .badge .warn { (severity) } }
                         p { bdi .break { (alert.summary()) } }
-                        p .hint { bdi .break { (alert.others()) } " · since " (words::time(alert.starts_at, now)) }
+                        p .hint { bdi .break { (alert.others()) } " · " (words::time(alert.starts_at, now)) }
                     }
                     @if known_runbook(alert.name()).is_some() { (leads(alert.name())) }
                 } } }

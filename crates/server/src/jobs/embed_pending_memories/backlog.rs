@@ -1,6 +1,6 @@
 //! What still waits for vectors of the model in use: memories of open stores, and closed stores by name.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ struct Closed {
     /// The model they were asked about, and when.
     listed: Option<(ModelIdentity, i64)>,
     queue: VecDeque<ClosedStore>,
+    /// Stores in which nothing waited, and the stamp of their file then: they are not opened to be asked again.
+    settled: HashMap<TenantId, String>,
     /// Of those in the queue and those that are worked on.
     stores: u64,
     memories: u64,
@@ -77,11 +79,27 @@ impl EmbeddingBacklog {
         }
     }
 
-    /// Takes note of every closed store that waits.
-    pub(super) fn list(&self, model: &ModelIdentity, now_ms: i64, found: Vec<ClosedStore>) {
+    /// Stores in which nothing waited for a vector of the model, and the stamps of their files then.
+    pub(super) fn settled(&self, model: &ModelIdentity) -> HashMap<TenantId, String> {
+        let closed = self.closed.lock();
+        match &closed.listed {
+            Some((of, _)) if of == model => closed.settled.clone(),
+            Some(_) | None => HashMap::new(),
+        }
+    }
+
+    /// Takes note of every closed store that waits, and of those in which nothing does.
+    pub(super) fn list(
+        &self,
+        model: &ModelIdentity,
+        now_ms: i64,
+        found: Vec<ClosedStore>,
+        settled: HashMap<TenantId, String>,
+    ) {
         let mut closed = self.closed.lock();
         *closed = Closed {
             listed: Some((model.clone(), now_ms)),
+            settled,
             stores: found.len() as u64,
             memories: found.iter().map(|store| store.memories).sum(),
             queue: found.into(),
@@ -139,7 +157,7 @@ mod tests {
         let backlog = EmbeddingBacklog::default();
         assert!(!backlog.waiting().is_known && backlog.is_due(&model("a"), 0));
         let (small, large) = (store(10), store(1_000));
-        backlog.list(&model("a"), 0, vec![small.clone(), large.clone()]);
+        backlog.list(&model("a"), 0, vec![small.clone(), large.clone()], HashMap::new());
         backlog.note_open(5);
         assert_eq!(backlog.waiting(), Waiting { memories: 1_015, stores: 2, is_known: true });
         assert!(!backlog.is_due(&model("a"), 2 * HOUR_MS), "what was listed is not done");
@@ -154,5 +172,10 @@ mod tests {
         backlog.put_back(rest, 0);
         assert_eq!((backlog.next(), backlog.waiting().memories), (None, 5));
         assert!(!backlog.is_due(&model("a"), HOUR_MS - 1) && backlog.is_due(&model("a"), HOUR_MS));
+
+        let settled = HashMap::from([(large.tenant, "stamp".to_owned())]);
+        backlog.list(&model("a"), HOUR_MS, Vec::new(), settled.clone());
+        assert_eq!(backlog.settled(&model("a")), settled);
+        assert!(backlog.settled(&model("b")).is_empty(), "all are asked about another model");
     }
 }

@@ -1,6 +1,7 @@
 //! Gives vectors to memories of closed stores: those of tenants that nobody asks for. A few are opened at once, and closed
 //! again behind the work.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -48,21 +49,30 @@ async fn list(app: &App, model: &ModelIdentity, now_ms: i64) -> Result<(), Strin
     let fleet = Arc::clone(&app.fleet);
     let tenants = tokio::task::spawn_blocking(move || fleet.tenants_on_disk()).await;
     let tenants = tenants.map_err(|panic| panic.to_string())?.map_err(|error| error.to_string())?;
-    let mut found = Vec::new();
+    let known = app.embedding_backlog.settled(model);
+    let (mut found, mut settled) = (Vec::new(), HashMap::new());
     for tenant in tenants {
+        // Before it is asked: whoever writes meanwhile changes it.
+        let stamp = app.fleet.change_stamp(&tenant);
+        if known.get(&tenant) == Some(&stamp) {
+            settled.insert(tenant, stamp);
+            continue;
+        }
         if app.fleet.quarantine(&tenant).is_some() {
             continue;
         }
-        // A file that cannot be asked is for whoever opens it.
-        if let Ok(Some(memories @ 1..)) = app.fleet.pending_embeddings(&tenant, model).await {
-            found.push(ClosedStore { tenant, memories });
+        match app.fleet.pending_embeddings(&tenant, model).await {
+            Ok(Some(0)) => drop(settled.insert(tenant, stamp)),
+            Ok(Some(memories)) => found.push(ClosedStore { tenant, memories }),
+            // It is open, and looked at as such; a file that cannot be asked is for whoever opens it.
+            Ok(None) | Err(_) => {}
         }
     }
     let memories: u64 = found.iter().map(|store| store.memories).sum();
     if !found.is_empty() {
         tracing::info!(stores = found.len(), memories, model = %model.name, "memories of closed stores wait for vectors");
     }
-    app.embedding_backlog.list(model, now_ms, found);
+    app.embedding_backlog.list(model, now_ms, found, settled);
     Ok(())
 }
 
