@@ -1,4 +1,4 @@
-//! How long a transformer takes to load and to embed, and how near it comes to `tools/distill/bert.py`:
+//! How long a transformer takes to load and to embed, beside the static model, and how near it comes to `tools/distill/bert.py`:
 //! `transformer_time FOLDER TEXTS`, one text a line, or `transformer_time FOLDER GOLDEN.json`.
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use embedding::{TextKind, Transformer};
+use embedding::{StaticModel, TextKind, Transformer};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -44,18 +44,41 @@ fn time(model: &Transformer, texts: &[&str]) -> Result<(), Box<dyn std::error::E
     let pieces: usize = texts.iter().map(|text| model.wordpiece().pieces(text).len()).sum();
     println!("{} texts of {:.0} pieces", texts.len(), pieces as f64 / texts.len() as f64);
     for together in [1, 16] {
-        let mut each: Vec<f64> = Vec::new();
-        for texts in texts.chunks(together) {
-            let started = Instant::now();
-            model.embed(texts, TextKind::Stored, &AtomicBool::new(false)).ok_or("abandoned")?;
-            each.push(started.elapsed().as_secs_f64() * 1e3 / texts.len() as f64);
-        }
-        each.sort_by(f64::total_cmp);
-        println!(
-            "{together} at once: {:.2} ms each at best, {:.2} in the median",
-            each[0],
-            each[each.len() / 2]
-        );
+        let never = AtomicBool::new(false);
+        let embed = |texts: &[&str]| model.embed(texts, TextKind::Stored, &never).is_some();
+        show(&format!("transformer, {together} at once"), texts, together, embed)?;
     }
+    let built_in = StaticModel::shared();
+    show("static, 16 at once", texts, 16, |texts| {
+        texts.iter().all(|text| built_in.embed(text).iter().all(|component| component.is_finite()))
+    })
+}
+
+/// What each text takes, of the clock and of the processor.
+fn show(
+    name: &str,
+    texts: &[&str],
+    together: usize,
+    embed: impl Fn(&[&str]) -> bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let busy = processor_ms()?;
+    let mut each: Vec<f64> = Vec::new();
+    for texts in texts.chunks(together) {
+        let started = Instant::now();
+        if !embed(texts) {
+            return Err("abandoned".into());
+        }
+        each.push(started.elapsed().as_secs_f64() * 1e3 / texts.len() as f64);
+    }
+    let busy = (processor_ms()? - busy) / texts.len().max(1) as f64;
+    each.sort_by(f64::total_cmp);
+    let (best, median) = (each.first().ok_or("no texts")?, each[each.len() / 2]);
+    println!("{name}: {best:.4} ms each at best, {median:.4} in the median; {busy:.4} ms of the processor");
     Ok(())
+}
+
+/// Time that this thread had a processor (Linux), in milliseconds: on a busy machine the clock tells more.
+fn processor_ms() -> Result<f64, Box<dyn std::error::Error>> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(told.split_whitespace().next().ok_or("no figures")?.parse::<f64>()? / 1e6)
 }

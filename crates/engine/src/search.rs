@@ -51,9 +51,8 @@ pub(crate) fn search(
     let until = query.deadline.map(|deadline| Instant::now() + deadline);
     let mut watch = Stopwatch::start();
     let snapshot = connection.unchecked_transaction()?;
-    let corrections = spelling::corrections(&snapshot, index, query, until)?;
-    let meant = spelling::as_meant(query, &corrections);
-    let plan = plan::Plan::of(&meant, &corrections, index, now_ms);
+    let meant = spelling::meant(&snapshot, index, query, until)?;
+    let plan = plan::Plan::of(&meant, index, now_ms);
     if plan.is_empty() || query.limit == 0 {
         return Ok(SearchAnswer::default());
     }
@@ -90,7 +89,8 @@ pub(crate) fn search(
     let hits = diversity::diversify(index, &scratch.codes, asked, filled.hits);
     scratch.clear();
     let stages = StageTimes { gather, rank, fill: watch.lap() };
-    let meant = (!corrections.is_empty()).then(|| meant.text.clone());
+    let spelling::Meant { query: meant, corrections, .. } = meant;
+    let meant = (!corrections.is_empty()).then(|| meant.into_owned().text);
     Ok(SearchAnswer { hits, corrections, meant, completeness, stages, scale })
 }
 

@@ -1,9 +1,10 @@
 //! What a query asks for: terms without question words, words near to them, people it names, times it speaks of.
 
+use super::spelling::Meant;
 use crate::analysis::{self, Token};
 use crate::cues::{self, DateCue};
 use crate::index::Index;
-use crate::query::{Correction, NearWord, Ranking, SearchQuery};
+use crate::query::{NearWord, Ranking};
 use crate::vector::{Quantized, Signs};
 
 /// Near words followed for one term; the nearest first.
@@ -43,14 +44,15 @@ pub(super) struct Near {
 }
 
 impl Plan {
-    /// `query` is as it was meant, and `corrections` say which of its words were not spelt so.
-    pub(super) fn of(query: &SearchQuery, corrections: &[Correction], index: &Index, now_ms: i64) -> Self {
-        let asked = |token: Token| {
-            let is_corrected = corrections.iter().any(|correction| correction.to == token.word);
-            Asked { weight: if is_corrected { CORRECTED_WEIGHT } else { 1.0 }, token, near: Vec::new() }
+    pub(super) fn of(meant: &Meant<'_>, index: &Index, now_ms: i64) -> Self {
+        let query = &meant.query;
+        let asked = |token: &Token| {
+            let is_corrected = meant.corrections.iter().any(|correction| correction.to == token.word);
+            let weight = if is_corrected { CORRECTED_WEIGHT } else { 1.0 };
+            Asked { weight, token: token.clone(), near: Vec::new() }
         };
         let mut plan = Self {
-            terms: analysis::telling_tokens(&query.text).into_iter().map(asked).collect(),
+            terms: meant.tokens.iter().map(asked).collect(),
             vector: None,
             signs: None,
             actors: Vec::new(),

@@ -24,21 +24,47 @@ const STOP_WORD_USES: f32 = 1.0;
 /// neighbours, and may be of another language.
 const OTHER_LETTER_CHARS_MIN: usize = 6;
 
+/// A query as it was meant.
+pub(super) struct Meant<'a> {
+    pub(super) query: Cow<'a, SearchQuery>,
+    /// Its words that say what is asked for.
+    pub(super) tokens: Vec<Token>,
+    /// The words that were not spelt so.
+    pub(super) corrections: Vec<Correction>,
+}
+
+/// Reads the query: corrects the words it has time for, and reads it again where there are any.
+pub(super) fn meant<'a>(
+    connection: &Connection,
+    index: &Index,
+    query: &'a SearchQuery,
+    until: Option<Instant>,
+) -> Result<Meant<'a>, EngineError> {
+    let tokens = analysis::telling_tokens(&query.text);
+    let corrections = corrections(connection, index, query, &tokens, until)?;
+    if corrections.is_empty() {
+        return Ok(Meant { query: Cow::Borrowed(query), tokens, corrections });
+    }
+    let query = read_again(query, &corrections);
+    Ok(Meant { tokens: analysis::telling_tokens(&query.text), query: Cow::Owned(query), corrections })
+}
+
 /// The misspelt words of the query, each with the word that was meant; as many as there was time for.
-pub(super) fn corrections(
+fn corrections(
     connection: &Connection,
     index: &Index,
     query: &SearchQuery,
+    tokens: &[Token],
     until: Option<Instant>,
 ) -> Result<Vec<Correction>, EngineError> {
     let lookup = Lookup { connection, index, query };
     let mut corrections = Vec::new();
-    for token in analysis::telling_tokens(&query.text) {
+    for token in tokens {
         if completeness(until) == Completeness::DeadlineReached {
             break;
         }
-        if let Some(to) = lookup.meant(&token)? {
-            corrections.push(Correction { from: token.word, to });
+        if let Some(to) = lookup.meant(token)? {
+            corrections.push(Correction { from: token.word.clone(), to });
         }
     }
     Ok(corrections)
@@ -110,11 +136,8 @@ fn is_inflected(one: &str, other: &str) -> bool {
     ending.is_some_and(|ending| matches!(ending, "s" | "es" | "d" | "ed" | "r" | "er" | "ing" | "ly"))
 }
 
-/// The query as it was meant.
-pub(super) fn as_meant<'a>(query: &'a SearchQuery, corrections: &[Correction]) -> Cow<'a, SearchQuery> {
-    if corrections.is_empty() {
-        return Cow::Borrowed(query);
-    }
+/// The query with its words corrected, and what that means.
+fn read_again(query: &SearchQuery, corrections: &[Correction]) -> SearchQuery {
     let mut meant = query.clone();
     meant.text = respelled(&query.text, corrections);
     if let (Some(reader), Ranking::Hybrid) = (&query.reader, query.ranking) {
@@ -122,7 +145,7 @@ pub(super) fn as_meant<'a>(query: &'a SearchQuery, corrections: &[Correction]) -
         meant.embedded = reading.embedded.or(meant.embedded);
         meant.near_words = reading.near_words;
     }
-    Cow::Owned(meant)
+    meant
 }
 
 /// `text` with its misspelt words replaced, all else as it was.
