@@ -60,3 +60,9 @@ export async function weigh(page, url) {
 
 /** By how many pixels the page is wider than the window. */
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
+/** Ids and names that a table breaks into many short lines. */
+export const cramped = (page) =>
+  page.$$eval("td .break, td code", (all) =>
+    all.filter(({ offsetWidth, offsetHeight }) => offsetWidth < 120 && offsetHeight > 90).map(({ textContent }) => textContent),
+  );

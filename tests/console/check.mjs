@@ -9,7 +9,7 @@ import { mkdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";
 
-import { LOOKS, complaints, launch, newPage, overflow, seriousFindings, weigh } from "./browser.mjs";
+import { LOOKS, complaints, cramped, launch, newPage, overflow, seriousFindings, weigh } from "./browser.mjs";
 import { freePort, start, stop, temporaryFolder } from "./processes.mjs";
 
 /** The bounds that pages keep, in a build without optimisation too. */
@@ -190,6 +190,9 @@ async function walks() {
   await page.context().close();
 }
 
+/** The run that restored a tenant. */
+let restored = "none";
+
 async function operators() {
   // Browsers name the answer to a form that is not filled in well an error of their own.
   const page = await signedIn("operator", LOOKS.light, ["status of 400"]);
@@ -239,6 +242,7 @@ async function operators() {
     await page.fill("#confirm", "default");
     await page.click("text=Replace what is there");
     await page.waitForSelector("[data-over] .notice.good");
+    restored = new URL(page.url()).pathname.split("/").at(-1);
     assert.equal(await stored(), before);
   });
   await check("what is wrong is told with its page of the playbook, and repaired by a click", async () => {
@@ -406,6 +410,7 @@ const PAGES = {
     "backups of a tenant": "/console/service/backups/default",
     restore: "/console/service/backups/default/restore?latest_verified=true",
     "restore tests": "/console/service/restore-tests",
+    run: "/console/service/runs/RUN",
     alerts: "/console/service/alerts",
     runbook: "/console/service/runbooks/5xx_rate",
     "audit log of all": "/console/service/audit-log",
@@ -449,13 +454,14 @@ async function looks() {
         const guest = await newPage(browser, settings);
         const all = { "sign in": "/console/sign-in", ...pages };
         for (const [name, path] of Object.entries(all)) {
-          const { bytes, ms, status } = await fastest(guest, url + path.replace("MEMORY", memory.id));
+          const { bytes, ms, status } = await fastest(guest, url + path.replace("MEMORY", memory.id).replace("RUN", restored));
           figures.push({ look, name, bytes, ms });
           if (status !== 200) wrong.push(`${name}: ${status}`);
           if (bytes >= BYTES_MAX) wrong.push(`${name}: ${bytes} bytes`);
           if (!(ms < SERVER_MS_MAX)) wrong.push(`${name}: ${ms} ms`);
           for (const finding of await seriousFindings(guest)) wrong.push(`${name}: ${finding}`);
           if ((await overflow(guest)) > 0) wrong.push(`${name}: wider than the window`);
+          for (const id of await cramped(guest)) wrong.push(`${name}: ${id} is broken into many lines`);
           if (pictures) await guest.screenshot({ path: `${pictures}/${look}-${name.replaceAll(" ", "-")}.png`, fullPage: true });
           if (name === "sign in") {
             await guest.click(`button[value=${as}]`);

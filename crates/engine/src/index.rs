@@ -1,23 +1,51 @@
 //! What ranking needs of every memory, in RAM while a store is hot: postings, traits, places, times and vectors by
 //! slot. Loaded from the file on the first search, kept true by the writer after each commit, never the truth.
 
+mod bits;
+mod ids;
 mod load;
+mod posting_list;
 mod postings;
 mod sessions;
+mod traits;
 mod vectors;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use crate::error::EngineError;
 use crate::memory::MemoryId;
-use crate::vector::{ModelIdentity, Quantized};
+use crate::vector::{ModelIdentity, Quantized, Signs};
+use ids::Ids;
 use postings::Postings;
 use sessions::Sessions;
+use traits::{Glances, Times};
 use vectors::Vectors;
 
+pub(crate) use bits::Bits;
+pub(crate) use posting_list::{PostingList, Slots};
 pub(crate) use sessions::{NONE, Place};
+pub(crate) use traits::{GlancesFrom, IMPORTANCE_GLANCE, STATED_GLANCE, TOKENS_GLANCE, Traits};
+
+/// From how many memories on a store is treated in another way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// A larger store's postings are read when they are asked for: all at once would keep its first search waiting.
+    pub(crate) postings_whole_max: usize,
+    /// A larger store's vectors are read when they are compared, a thousand or two a search: a quarter of a gigabyte for
+    /// each million memories is not kept in memory.
+    pub(crate) codes_kept_max: usize,
+    /// A larger store is surveyed before it is searched.
+    pub(crate) searched_whole_max: usize,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { postings_whole_max: 200_000, codes_kept_max: 200_000, searched_whole_max: 20_000 }
+    }
+}
 
 /// A memory's place in the arrays. Slots are in order of ids.
 pub(crate) type Slot = u32;
@@ -43,25 +71,6 @@ pub(crate) struct Fact {
     pub(crate) importance: f32,
 }
 
-/// What every candidate is judged by: sixteen bytes, because a search looks at very many.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Traits {
-    /// Words of the content.
-    pub(crate) tokens: u32,
-    /// Its actor's number, 0 for none.
-    pub(crate) actor: u32,
-    /// `ln(1 + words outside questions)`.
-    pub(crate) stated: f32,
-    /// 0 to 1.
-    pub(crate) importance: f32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Times {
-    at_ms: i64,
-    expires_ms: i64,
-}
-
 /// What a committed write changes.
 #[derive(Debug, Clone)]
 pub(crate) enum IndexChange {
@@ -80,16 +89,18 @@ pub(crate) enum IndexChange {
 /// The arrays. `model_id` says whose vectors they hold; others are left out, never mixed.
 #[derive(Debug)]
 pub(crate) struct Index {
+    sizes: Sizes,
     model_id: Option<i64>,
     /// The same model by name; `None` in an index that was not loaded from a file.
     model: Option<ModelIdentity>,
-    ids: Vec<MemoryId>,
+    ids: Ids,
     traits: Vec<Traits>,
-    times: Vec<Times>,
-    live: Vec<bool>,
+    glances: Glances,
+    /// Numbers, 0 for none.
+    actor_of: Vec<u32>,
+    times: Times,
+    live: Bits,
     live_count: usize,
-    /// No memory expires before; `i64::MAX` for none ever.
-    soonest_expiry_ms: i64,
     tokens_total: u64,
     sessions: Sessions,
     postings: Postings,
@@ -99,20 +110,26 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    fn empty(model: Option<(i64, usize)>) -> Self {
+    /// Without any memory yet; `memories` are expected.
+    pub(crate) fn empty(model: Option<(i64, usize)>, memories: usize, sizes: Sizes) -> Self {
         Self {
+            sizes,
             model_id: model.map(|(id, _)| id),
             model: None,
-            ids: Vec::new(),
+            ids: Ids::default(),
             traits: Vec::new(),
-            times: Vec::new(),
-            live: Vec::new(),
+            glances: Glances::default(),
+            actor_of: Vec::new(),
+            times: Times::default(),
+            live: Bits::default(),
             live_count: 0,
-            soonest_expiry_ms: i64::MAX,
             tokens_total: 0,
             sessions: Sessions::default(),
             postings: Postings::empty(),
-            vectors: Vectors::new(model.map_or(0, |(_, dimensions)| dimensions)),
+            vectors: Vectors::new(
+                model.map_or(0, |(_, dimensions)| dimensions),
+                memories <= sizes.codes_kept_max,
+            ),
             actors: HashMap::new(),
         }
     }
@@ -122,7 +139,7 @@ impl Index {
         match change {
             IndexChange::Put { id, fact } => match self.slot(id) {
                 Some(slot) => self.replace(slot, fact),
-                None if self.ids.last().is_none_or(|last| *last < id) => {
+                None if self.ids.last().is_none_or(|last| last < id) => {
                     let slot = self.push(id, fact);
                     self.sessions.link(slot);
                 }
@@ -130,7 +147,7 @@ impl Index {
                 None => {}
             },
             IndexChange::Terms { id, gone, now } => {
-                if let Some(slot) = self.slot(id).filter(|slot| self.live[*slot as usize]) {
+                if let Some(slot) = self.slot(id).filter(|slot| self.live.has(*slot)) {
                     self.postings.remove(slot, &gone);
                     self.postings.add(slot, &now);
                 }
@@ -138,15 +155,15 @@ impl Index {
             IndexChange::Vector { id, model_id, vector } => {
                 if let (Some(slot), true) = (self.slot(id), self.model_id == Some(model_id)) {
                     match vector {
-                        Some(v) => self.vectors.set(slot, v.scale, v.codes.into_iter()),
+                        Some(v) => self.vectors.set(slot, v.scale, &v.codes),
                         None => self.vectors.clear(slot),
                     }
                 }
             }
             IndexChange::Remove { id, terms } => {
-                if let Some(slot) = self.slot(id) {
+                if let Some(slot) = self.slot(id).filter(|slot| self.live.has(*slot)) {
                     self.remove(slot);
-                    self.postings.remove(slot, &terms);
+                    self.postings.forget(&terms);
                 }
             }
             IndexChange::Actor { number, name } => self.name_actor(number, &name),
@@ -156,6 +173,11 @@ impl Index {
     /// Slots there are, dead ones included; arrays of a search have this length.
     pub(crate) fn slots(&self) -> usize {
         self.ids.len()
+    }
+
+    /// Whether it is too large to be searched without a survey.
+    pub(crate) fn is_large(&self) -> bool {
+        self.slots() > self.sizes.searched_whole_max || !self.keeps_codes()
     }
 
     /// Memories that are alive (expired ones count until they are purged).
@@ -179,7 +201,7 @@ impl Index {
     }
 
     pub(crate) fn id(&self, slot: Slot) -> MemoryId {
-        self.ids[slot as usize]
+        self.ids.get(slot as usize).unwrap_or_default()
     }
 
     pub(crate) fn traits(&self, slot: Slot) -> &Traits {
@@ -190,14 +212,13 @@ impl Index {
         self.sessions.place(slot)
     }
 
-    /// Event time, else when it was stored; milliseconds.
+    /// Event time, else when it was stored; milliseconds, to the minute.
     pub(crate) fn at_ms(&self, slot: Slot) -> i64 {
-        self.times[slot as usize].at_ms
+        self.times.at_ms(slot as usize)
     }
 
     pub(crate) fn is_live(&self, slot: Slot, now_ms: i64) -> bool {
-        self.live[slot as usize]
-            && (now_ms < self.soonest_expiry_ms || self.times[slot as usize].expires_ms > now_ms)
+        self.live.has(slot) && !self.times.has_expired(slot as usize, now_ms)
     }
 
     /// Numbers of the actors that have this folded word in their names.
@@ -205,72 +226,100 @@ impl Index {
         self.actors.get(word).map_or(&[], Vec::as_slice)
     }
 
-    /// The slot of a memory.
-    pub(crate) fn slot(&self, id: MemoryId) -> Option<Slot> {
-        // New ids come last, and without deletions slot and id differ by a constant: try that first.
-        let guess = self.ids.first().and_then(|first| usize::try_from(id - first).ok());
-        if let Some(guess) = guess.filter(|at| self.ids.get(*at) == Some(&id)) {
-            return Slot::try_from(guess).ok();
-        }
-        self.ids.binary_search(&id).ok().and_then(|at| Slot::try_from(at).ok())
+    /// The number of who said it, 0 for nobody.
+    pub(crate) fn actor(&self, slot: Slot) -> u32 {
+        self.actor_of[slot as usize]
     }
 
-    /// Fills `out` with the slots of the memories that hold `term`, ascending.
+    /// Glances and actors of the slots from `start` on.
+    pub(crate) fn glances_from(&self, start: Slot) -> (GlancesFrom<'_>, &[u32]) {
+        (self.glances.from(start as usize), &self.actor_of[start as usize..])
+    }
+
+    /// The slot of a memory.
+    pub(crate) fn slot(&self, id: MemoryId) -> Option<Slot> {
+        self.ids.slot(id)
+    }
+
+    /// The memories that hold `term`; `None` when none does. Slots of removed ones may be among them.
     pub(crate) fn postings(
         &self,
         connection: &Connection,
         term: &str,
-        out: &mut Vec<Slot>,
-    ) -> Result<(), EngineError> {
-        self.postings.read(term, out, |out| {
+    ) -> Result<Option<Arc<PostingList>>, EngineError> {
+        self.postings.list(term, || {
             // Terms are letters and digits only, so the quotes hold.
             let mut statement =
                 connection.prepare_cached("SELECT rowid FROM keyword WHERE keyword MATCH ?")?;
             let mut rows = statement.query([format!("\"{term}\"")])?;
+            let mut slots = Vec::new();
             while let Some(row) = rows.next()? {
-                out.extend(self.slot(row.get(0)?));
+                slots.extend(self.slot(row.get(0)?).filter(|slot| self.live.has(*slot)));
             }
-            Ok(())
+            Ok(slots)
         })
     }
 
-    /// How many memories hold `term`; `slots` is for the look.
-    pub(crate) fn frequency(
-        &self,
-        connection: &Connection,
-        term: &str,
-        slots: &mut Vec<Slot>,
-    ) -> Result<usize, EngineError> {
-        if let Some(frequency) = self.postings.frequency(term) {
-            return Ok(frequency);
+    /// Fills `out` with the slots of `list` whose memories exist.
+    pub(crate) fn read_postings(&self, list: &PostingList, out: &mut Vec<Slot>) {
+        out.clear();
+        let slots = list.slots();
+        if self.live_count == self.ids.len() {
+            out.extend(slots);
+        } else {
+            out.extend(slots.filter(|slot| self.live.has(*slot)));
         }
-        self.postings(connection, term, slots)?;
-        Ok(slots.len())
     }
 
-    /// The slot's vector: its scale and its codes; `None` where there is none.
+    /// How many memories hold `term`.
+    pub(crate) fn frequency(&self, connection: &Connection, term: &str) -> Result<usize, EngineError> {
+        Ok(self.postings(connection, term)?.map_or(0, |list| list.count()))
+    }
+
+    /// Whether it has the vectors themselves; else it has their signs, and the file the rest.
+    pub(crate) fn keeps_codes(&self) -> bool {
+        self.vectors.keeps_codes()
+    }
+
+    /// The slot's vector: its scale and its codes; `None` where there is none, or codes are not kept.
     pub(crate) fn vector(&self, slot: Slot) -> Option<(f32, &[i8])> {
         self.vectors.get(slot)
     }
 
-    /// Cosine of `query` with the slot's vector; 0 where there is none.
-    pub(crate) fn cosine(&self, query: &Quantized, slot: Slot) -> f32 {
-        self.vectors.cosine(query, slot)
+    /// In how many components the signs of the slots from `start` on differ from the query's: the angle between the
+    /// two, roughly. `start` is a multiple of 256.
+    pub(crate) fn differing_signs(&self, query: &Signs, start: Slot, out: &mut [u16]) {
+        self.vectors.differing_signs(query, start, out);
     }
 
-    /// In how many components each slot's sign differs from the query's: the angle between the two, roughly.
-    pub(crate) fn differing_signs(&self, query: &Quantized, out: &mut Vec<u16>) {
-        self.vectors.differing_signs(query, out);
+    /// The same for one slot.
+    pub(crate) fn differing_signs_of(&self, query: &Signs, slot: Slot) -> u16 {
+        self.vectors.differing_signs_of(query, slot)
+    }
+
+    fn reserve(&mut self, slots: usize) {
+        self.ids.reserve(slots);
+        self.traits.reserve_exact(slots);
+        self.glances.reserve(slots);
+        self.actor_of.reserve_exact(slots);
+        self.times.reserve(slots);
+        self.sessions.reserve(slots);
     }
 
     fn push(&mut self, id: MemoryId, fact: Fact) -> Slot {
         let slot = self.ids.len() as Slot;
+        if self.ids.is_full() {
+            // An eighth more, not twice as much.
+            self.reserve(self.ids.len() / 8 + 256);
+        }
         self.ids.push(id);
-        self.tokens_total += u64::from(fact.tokens);
-        self.traits.push(Traits::of(&fact));
-        let times = self.times_of(&fact);
-        self.times.push(times);
-        self.live.push(true);
+        let traits = Traits::of(&fact);
+        self.tokens_total += u64::from(traits.tokens());
+        self.traits.push(traits);
+        self.glances.push(traits);
+        self.actor_of.push(fact.actor);
+        self.times.push(&fact);
+        self.live.insert(slot);
         self.live_count += 1;
         self.sessions.push(fact.session, fact.position);
         self.vectors.push();
@@ -279,24 +328,22 @@ impl Index {
 
     fn replace(&mut self, slot: Slot, fact: Fact) {
         let at = slot as usize;
-        self.tokens_total = self.tokens_total + u64::from(fact.tokens) - u64::from(self.traits[at].tokens);
-        self.traits[at] = Traits::of(&fact);
-        self.times[at] = self.times_of(&fact);
+        let before = std::mem::replace(&mut self.traits[at], Traits::of(&fact));
+        self.tokens_total -= u64::from(before.tokens());
+        self.tokens_total += u64::from(self.traits[at].tokens());
+        self.glances.set(at, self.traits[at]);
+        self.actor_of[at] = fact.actor;
+        self.times.set(at, &fact);
         self.sessions.replace(slot, fact.session, fact.position);
     }
 
     fn remove(&mut self, slot: Slot) {
-        if std::mem::replace(&mut self.live[slot as usize], false) {
+        if self.live.remove(slot) {
             self.live_count -= 1;
-            self.tokens_total -= u64::from(self.traits[slot as usize].tokens);
+            self.tokens_total -= u64::from(self.traits[slot as usize].tokens());
             self.vectors.clear(slot);
             self.sessions.unlink(slot);
         }
-    }
-
-    fn times_of(&mut self, fact: &Fact) -> Times {
-        self.soonest_expiry_ms = self.soonest_expiry_ms.min(fact.expires_ms);
-        Times { at_ms: fact.at_ms, expires_ms: fact.expires_ms }
     }
 
     fn name_actor(&mut self, number: u32, name: &str) {
@@ -306,17 +353,6 @@ impl Index {
                 numbers.push(number);
             }
         });
-    }
-}
-
-impl Traits {
-    fn of(fact: &Fact) -> Self {
-        Self {
-            tokens: fact.tokens,
-            actor: fact.actor,
-            stated: (fact.stated as f32).ln_1p(),
-            importance: fact.importance,
-        }
     }
 }
 
@@ -338,7 +374,7 @@ mod tests {
     }
 
     fn index(ids: &[MemoryId]) -> Index {
-        let mut index = Index::empty(Some((1, 4)));
+        let mut index = Index::empty(Some((1, 4)), 0, Sizes::default());
         for id in ids {
             index.apply(IndexChange::Put { id: *id, fact: fact(1, *id as u32 * 5) });
         }
@@ -388,23 +424,16 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_found_across_gaps() {
-        let index = index(&[3, 4, 10, 11, 500]);
-        assert_eq!(index.slot(500), Some(4));
-        assert_eq!(index.slot(11), Some(3));
-        assert_eq!(index.slot(5), None);
-    }
-
-    #[test]
     fn vectors_of_another_model_are_left_out() {
         let mut index = index(&[1, 2]);
         let vector = Quantized::of(&[1.0, 0.0, 0.0, 0.0]);
         index.apply(IndexChange::Vector { id: 1, model_id: 1, vector: Some(vector.clone()) });
         index.apply(IndexChange::Vector { id: 2, model_id: 2, vector: Some(vector.clone()) });
-        assert!((index.cosine(&vector, 0) - 1.0).abs() < 1e-3);
-        assert_eq!(index.cosine(&vector, 1), 0.0);
-        let mut differing = Vec::new();
-        index.differing_signs(&vector, &mut differing);
-        assert_eq!(differing, [0, 0]);
+        assert_eq!(index.vector(0), Some((vector.scale, &vector.codes[..])));
+        assert_eq!(index.vector(1), None);
+        let mut differing = [9; 2];
+        let signs = Signs::of(&vector.codes);
+        index.differing_signs(&signs, 0, &mut differing);
+        assert_eq!((differing, index.differing_signs_of(&signs, 0)), ([0, 0], 0));
     }
 }

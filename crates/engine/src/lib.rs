@@ -41,6 +41,7 @@ pub use query::{
     Reading, SearchAnswer, SearchQuery, SessionPage, SessionQuery, SessionSummary, Signal, Spelling,
     StageTimes, Stats, WorkspaceSummary, telling_words,
 };
+pub use read::pending_embeddings_in;
 pub use salvage::{Salvaged, Wreck};
 pub use schema::{SCHEMA_VERSION, needs_migration, sqlite_version};
 pub use search::RERANKED_MAX;

@@ -1,5 +1,7 @@
 //! Rows to memories, and the plain reads: one memory, a page, a history, workspaces, statistics.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
@@ -10,6 +12,7 @@ use crate::query::{
     ListQuery, Order, Page, SessionPage, SessionQuery, SessionSummary, Stats, WorkspaceSummary,
 };
 use crate::store::PendingEmbedding;
+use crate::vector::ModelIdentity;
 
 /// The columns [`memory_of`] reads, in its order.
 pub(crate) const COLUMNS: &str = "memory.id, memory.content, memory.kind, memory.tags, memory.metadata, \
@@ -268,6 +271,37 @@ pub(crate) fn pending_embeddings(
         Ok(PendingEmbedding { id: row.get(0)?, version: row.get(1)?, content: row.get(2)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many memories of the store in `path` have no vector of `model`, those whose time is up included. Opens the file for
+/// this one question and changes nothing; not for a file that somebody has open or may replace meanwhile.
+///
+/// # Errors
+/// `Disk`, and what opening the file would say.
+pub fn pending_embeddings_in(path: &Path, model: &ModelIdentity) -> Result<u64, EngineError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    // Making sidecars and removing them again costs ten times as much as the question.
+    let is_whole = std::fs::metadata(Path::new(&log)).map_or(true, |found| found.len() == 0);
+    let connection = match is_whole {
+        true => crate::snapshot::open_unserved(path)?,
+        // What a process that was killed left in its log is read with it.
+        false => crate::connection::open_reader(path)?,
+    };
+    crate::schema::recognise(&connection)?;
+    let key = (&*model.name, &*model.revision, model.dimensions as i64);
+    let id: Option<i64> = connection
+        .query_row("SELECT id FROM model WHERE name = ? AND revision = ? AND dimensions = ?", key, |row| {
+            row.get(0)
+        })
+        .optional()?;
+    // Parts of the index alone; nothing is read of a store that is up to date.
+    Ok(connection.query_row(
+        "SELECT (SELECT count(*) FROM memory WHERE model_id IS NULL) \
+         + (SELECT count(*) FROM memory WHERE model_id < ?1) + (SELECT count(*) FROM memory WHERE model_id > ?1)",
+        [id.unwrap_or(-1)],
+        |row| row.get(0),
+    )?)
 }
 
 pub(crate) fn timestamp(ms: i64) -> Result<Timestamp, EngineError> {

@@ -1,22 +1,28 @@
 //! Hybrid search on one screen: read the query as it was meant, gather by words and by meaning, fuse, rank, fill, vary.
 
+mod best;
 mod candidates;
+mod codes;
 mod diversity;
 mod explain;
 mod facts;
 mod feedback;
 mod fill;
 mod gather;
+mod lend;
 mod length;
+mod look_up;
 mod meaning;
 mod neighbours;
 mod plan;
 mod rank;
+mod reach;
 mod rerank;
 mod score;
 mod scratch;
 mod session;
 mod spelling;
+mod survey;
 mod weights;
 
 use std::time::{Duration, Instant};
@@ -52,21 +58,22 @@ pub(crate) fn search(
     }
     let asked = query;
     let query: &SearchQuery = &diversity::chosen_from(asked);
-    scratch.fit(index.slots());
     let gathering = stage!("gather").entered();
-    let gathered = gather::gather(&snapshot, index, &plan, until, &mut scratch.words)?;
+    let looked_up = look_up::look_up(&snapshot, index, &plan, until)?;
+    let few = fill::looked_up(&snapshot, index, query)?;
+    let view = View { index, plan: &plan, allowed: few.as_deref(), now_ms };
+    scratch.fit(index.slots(), survey::region(view, &looked_up.words, query.limit));
+    gather::gather(view, &looked_up.words, &mut scratch.words);
     drop(gathering);
     let gather = watch.lap();
     let ranking = stage!("rank").entered();
-    let scale = score::Scale::of(&plan, gathered.words);
-    let few = fill::looked_up(&snapshot, index, query)?;
-    let view = View { index, plan: &plan, allowed: few.as_deref(), now_ms };
-    let ranked = rank::rank(view, scratch, query.limit);
+    let scale = score::Scale::of(&plan, looked_up.rarity);
+    let ranked = rank::rank(&snapshot, view, scratch, query.limit)?;
     drop(ranking);
     let rank = watch.lap();
     let _filling = stage!("fill").entered();
     let mut filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
-    let mut completeness = gathered.completeness;
+    let mut completeness = looked_up.completeness;
     if filled.is_short && completeness == Completeness::Complete {
         completeness = self::completeness(until);
     }
@@ -74,10 +81,12 @@ pub(crate) fn search(
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
         let allowed = fill::allowed(&snapshot, index, query)?;
         let view = View { allowed: Some(&allowed), ..view };
-        let ranked = rank::rank(view, scratch, query.limit);
+        scratch.fit(index.slots(), survey::region(view, &looked_up.words, query.limit));
+        gather::gather(view, &looked_up.words, &mut scratch.words);
+        let ranked = rank::rank(&snapshot, view, scratch, query.limit)?;
         filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
     }
-    let hits = diversity::diversify(index, asked, filled.hits);
+    let hits = diversity::diversify(index, &scratch.codes, asked, filled.hits);
     scratch.clear();
     let stages = StageTimes { gather, rank, fill: watch.lap() };
     let spelling::Meant { query: meant, corrections, .. } = meant;

@@ -12,7 +12,7 @@ use crate::bounds::{Bounds, Tally};
 use crate::connection;
 use crate::error::{EngineError, Problem};
 use crate::filter::Filter;
-use crate::index::{Index, IndexChange};
+use crate::index::{Index, IndexChange, Sizes};
 use crate::integrity;
 use crate::memory::{BATCH_ROWS_MAX, Draft, Memory, MemoryId, MemoryPatch, Revision};
 use crate::query::{
@@ -123,6 +123,7 @@ pub struct Store {
 
 struct Inner {
     path: PathBuf,
+    sizes: Sizes,
     clock: SharedClock,
     writer: Writer,
     readers: Mutex<Vec<Connection>>,
@@ -145,6 +146,11 @@ impl Store {
     /// # Errors
     /// `Damaged` for a foreign or corrupt file, `NewerSchema`, `Disk`.
     pub fn open(path: &Path, options: StoreOptions) -> Result<Self, EngineError> {
+        Self::open_sized(path, options, Sizes::default())
+    }
+
+    /// The same with other sizes of what is treated as large.
+    pub(crate) fn open_sized(path: &Path, options: StoreOptions, sizes: Sizes) -> Result<Self, EngineError> {
         let mut writer = connection::open_writer(path)?;
         schema::migrate(&mut writer)?;
         let model =
@@ -152,6 +158,7 @@ impl Store {
         Ok(Self {
             inner: Arc::new(Inner {
                 path: path.to_owned(),
+                sizes,
                 clock: options.clock,
                 writer: Writer::new(writer),
                 readers: Mutex::default(),
@@ -322,8 +329,18 @@ impl Store {
 
     /// Adds a second model's `cosines`, one for each of the best hits or none at all, to what `search` found for
     /// [`before_rerank`](SearchQuery::before_rerank) of `query`.
-    pub fn rerank(&self, query: &SearchQuery, found: SearchAnswer, cosines: &[f32]) -> SearchAnswer {
-        search::rerank(self.inner.index.read().as_ref(), query, found, cosines)
+    ///
+    /// # Errors
+    /// `Disk`.
+    pub fn rerank(
+        &self,
+        query: &SearchQuery,
+        found: SearchAnswer,
+        cosines: &[f32],
+    ) -> Result<SearchAnswer, EngineError> {
+        self.read(|connection| {
+            search::rerank(connection, self.inner.index.read().as_ref(), query, found, cosines)
+        })
     }
 
     /// Workspaces by name.
@@ -472,7 +489,7 @@ impl Store {
         let mut index = self.inner.index.write();
         if index.is_none() {
             let model = *self.inner.model.read();
-            *index = Some(self.read(|connection| Index::load(connection, model))?);
+            *index = Some(self.read(|connection| Index::load(connection, model, self.inner.sizes))?);
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ impl Bench {
     /// What is found when the second model says `cosines`.
     fn ask(&self, query: &SearchQuery, cosines: &[f32]) -> Vec<Hit> {
         let found = self.store.search(&query.before_rerank()).unwrap();
-        self.store.rerank(query, found, cosines).hits
+        self.store.rerank(query, found, cosines).unwrap().hits
     }
 }
 

@@ -241,3 +241,40 @@ fn the_way_in_is_measured_and_holds() {
     assert_eq!(tenants["stores_open_max"], 3);
     assert!(tenants["among_to_alone"].as_f64().unwrap() > 0.0, "{tenants}");
 }
+
+#[test]
+fn an_operators_tools_are_measured() {
+    let few = ["--tenants", "6", "--active", "3", "--memories", "200", "--scrapes", "3", "--looks", "2"];
+    let short = ["--rounds", "1", "--seconds", "0.2"];
+    let report = measured(&[&["bench", "operate"], &few[..], &short[..]].concat());
+    for tenants in ["alone", "among"] {
+        let scrape = &report["scrape"][tenants];
+        assert!(
+            scrape["p50_ms"].as_f64().unwrap() > 0.0 && scrape["bytes"].as_u64().unwrap() > 1_000,
+            "{scrape}"
+        );
+    }
+    let pages = report["pages"].as_array().unwrap();
+    assert!(pages.len() >= server::console::PAGES.len(), "every page of the list: {pages:?}");
+    for page in pages {
+        assert_eq!(page["status"], 200, "{page}");
+        assert!(page["server_p50_ms"].as_f64().unwrap() > 0.0, "{page}");
+        assert!(page["first_view_bytes"].as_u64() >= page["bytes"].as_u64(), "{page}");
+    }
+    let traces = &report["traces"];
+    let row = |at: usize| &traces["rows"][at];
+    let ways = ["off", "to a collector", "to a dead collector", "to a silent collector"];
+    for (at, way) in ways.into_iter().enumerate() {
+        for (request, row) in [("get", row(2 * at)), ("search", row(2 * at + 1))] {
+            assert_eq!(
+                (&row["traces"], &row["request"], &row["errors"]),
+                (&json!(way), &json!(request), &json!(0))
+            );
+            assert!(row["p50_ms"].as_f64().unwrap() > 0.0, "{row}");
+        }
+    }
+    assert_eq!((&traces["spans"][0]["sent"], &traces["spans"][0]["lost"]), (&json!(0), &json!(0)));
+    assert!(
+        traces["spans"][1]["sent"].as_u64().unwrap() > 0 && traces["collected_bytes"].as_u64().unwrap() > 0
+    );
+}

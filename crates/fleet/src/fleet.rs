@@ -101,6 +101,17 @@ impl Fleet {
         if let Some(open) = slot.borrow(self.clock.now_ms()).filter(|_| !slot.is_removed()) {
             return Ok(self.lease(slot, open));
         }
+        let lease = self.borrow_or_open(tenant).await?;
+        self.make_room();
+        Ok(lease)
+    }
+
+    /// The same, without closing others that are too many then.
+    pub(crate) async fn borrow_or_open(self: &Arc<Self>, tenant: &TenantId) -> Result<Lease, FleetError> {
+        let slot = self.slot(tenant);
+        if let Some(open) = slot.borrow(self.clock.now_ms()).filter(|_| !slot.is_removed()) {
+            return Ok(self.lease(slot, open));
+        }
         if self.closed.load(Ordering::Acquire) {
             return Err(FleetError::Closed);
         }
@@ -116,7 +127,6 @@ impl Fleet {
         let open = opened.unwrap_or(Err(FleetError::Closed)).inspect_err(|error| {
             tracing::error!(tenant = %tenant, %error, "a tenant's store does not open");
         })?;
-        self.make_room();
         Ok(self.lease(slot, open))
     }
 
@@ -345,7 +355,7 @@ impl Fleet {
         self.forget_closed();
     }
 
-    fn slot(&self, tenant: &TenantId) -> Arc<Slot> {
+    pub(crate) fn slot(&self, tenant: &TenantId) -> Arc<Slot> {
         let mut slots = self.slots.lock();
         if let Some(slot) = slots.get(tenant) {
             return Arc::clone(slot);

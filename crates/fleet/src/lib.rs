@@ -13,6 +13,7 @@ mod migration;
 mod quarantine;
 mod slot;
 mod swap;
+mod visit;
 mod volume;
 
 pub use capacity::raise_open_files_limit;
@@ -23,4 +24,5 @@ pub use lease::Lease;
 pub use maintenance::{Maintenance, Replaced};
 pub use migration::Kept;
 pub use quarantine::Quarantine;
+pub use visit::Visit;
 pub use volume::VolumeSpace;

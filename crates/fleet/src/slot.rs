@@ -205,6 +205,21 @@ impl Slot {
         self.last_used_ms.load(Ordering::Relaxed)
     }
 
+    /// Asks the file something while nobody has it open and nobody can open or replace it; `None` when somebody has or is
+    /// about to.
+    pub(crate) async fn ask_closed<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Path) -> Result<T, EngineError> + Send + 'static,
+    ) -> Option<Result<T, EngineError>> {
+        let _door = self.door.try_lock().ok()?;
+        if self.is_open() || self.is_removed() {
+            return None;
+        }
+        let database = self.database.clone();
+        let answer = tokio::task::spawn_blocking(move || ask(&database)).await;
+        Some(answer.unwrap_or_else(|panic| Err(EngineError::Internal(panic.to_string()))))
+    }
+
     /// Opens the store, unless somebody else did meanwhile.
     pub(crate) async fn open(&self, opening: Opening) -> Result<Arc<OpenStore>, FleetError> {
         let mut failed = self.door.lock().await;

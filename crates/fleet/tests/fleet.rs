@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Bounds, Draft, NewMemory, Store};
+use engine::{Bounds, Draft, Embedded, ModelIdentity, NewMemory, Store};
 use fleet::{Fleet, FleetError, FleetOptions, Lease};
 use jiff::Timestamp;
 use stdx::clock::{Clock, ManualClock};
@@ -36,13 +36,13 @@ impl Volume {
         tenant
     }
 
-    fn database(&self, tenant: &TenantId) -> PathBuf {
+    fn folder_of(&self, tenant: &TenantId) -> PathBuf {
         let groups = fs::read_dir(self.folder.path().join("tenants")).unwrap().flatten();
-        groups
-            .map(|group| group.path().join(tenant.as_str()))
-            .find(|path| path.is_dir())
-            .unwrap()
-            .join("engram.db")
+        groups.map(|group| group.path().join(tenant.as_str())).find(|path| path.is_dir()).unwrap()
+    }
+
+    fn database(&self, tenant: &TenantId) -> PathBuf {
+        self.folder_of(tenant).join("engram.db")
     }
 }
 
@@ -185,4 +185,77 @@ async fn a_panic_in_the_store_is_an_error_and_the_store_lives_on() {
     let failed = lease.read(|_| -> Result<(), _> { panic!("a defect") }).await;
     assert!(matches!(failed, Err(FleetError::Engine(engine::EngineError::Internal(_)))));
     store_one(&lease).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_visited_store_goes_back_to_how_it_was_found_unless_somebody_came_meanwhile() {
+    let volume = Volume::new(1);
+    let (open, closed) = (volume.tenant(), volume.tenant());
+    store_one(&volume.fleet.store(&closed).await.unwrap()).await;
+    volume.clock.advance_ms(300_000);
+    volume.fleet.close_idle().await;
+    store_one(&volume.fleet.store(&open).await.unwrap()).await;
+    let visit = volume.fleet.visit(&open).await.unwrap();
+    assert!(!visit.end().await, "it was open");
+
+    let visit = volume.fleet.visit(&closed).await.unwrap();
+    assert_eq!(visit.lease().glance(Store::tally).unwrap().memories, 1);
+    assert_eq!(volume.fleet.stores_open(), 2, "nobody makes room for a visitor");
+    assert!(visit.end().await);
+    assert_eq!(volume.fleet.stores_open(), 1);
+
+    let visit = volume.fleet.visit(&closed).await.unwrap();
+    volume.clock.advance_ms(1);
+    let other = volume.fleet.store(&closed).await.unwrap();
+    drop(other);
+    assert!(!visit.end().await, "somebody uses it now");
+    volume.fleet.close_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_store_is_asked_what_waits_for_vectors_without_being_opened() {
+    let volume = Volume::new(10);
+    let (tenant, empty) = (volume.tenant(), volume.tenant());
+    let model = |name: &str| ModelIdentity { name: name.into(), revision: "1".into(), dimensions: 2 };
+    let lease = volume.fleet.store(&tenant).await.unwrap();
+    let id = store_one(&lease).await;
+    store_one(&lease).await;
+    let vector = Embedded { model: model("a"), values: vec![1.0, 0.0] };
+    lease
+        .write(move |store| {
+            store.use_model(vector.model.clone()).and_then(|()| store.store_embeddings(vec![(id, 1, vector)]))
+        })
+        .await
+        .unwrap();
+    drop(lease);
+    let pending = async |tenant: &TenantId, name: &str| {
+        volume.fleet.pending_embeddings(tenant, &model(name)).await.unwrap()
+    };
+    assert_eq!(pending(&tenant, "a").await, None, "it is open");
+    volume.clock.advance_ms(300_000);
+    assert_eq!(volume.fleet.close_idle().await, 1);
+    assert_eq!((pending(&tenant, "a").await, pending(&tenant, "b").await), (Some(1), Some(2)));
+    assert_eq!(pending(&empty, "a").await, None, "there is no file");
+    let files = fs::read_dir(volume.database(&tenant).parent().unwrap()).unwrap();
+    let sidecar = |name: &str| name.ends_with("-wal") || name.ends_with("-shm");
+    assert!(
+        !files.flatten().any(|file| sidecar(&file.file_name().to_string_lossy())),
+        "the question leaves nothing"
+    );
+    assert_eq!(volume.fleet.stores_open(), 0);
+    // As a process that was killed leaves it: a third memory in the log alone.
+    let lease = volume.fleet.store(&tenant).await.unwrap();
+    store_one(&lease).await;
+    let (killed, database) = (volume.tenant(), volume.database(&tenant));
+    for ending in ["", "-wal"] {
+        let name = format!("engram.db{ending}");
+        let to = volume.folder_of(&killed).join(&name);
+        fs::copy(database.with_file_name(&name), to).unwrap();
+    }
+    drop(lease);
+    assert_eq!(pending(&killed, "b").await, Some(3));
+    volume.clock.advance_ms(300_000);
+    volume.fleet.close_idle().await;
+    fs::write(volume.database(&tenant), "not a database, and long enough to be looked at").unwrap();
+    assert!(volume.fleet.pending_embeddings(&tenant, &model("a")).await.is_err());
 }

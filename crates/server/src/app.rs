@@ -27,7 +27,7 @@ pub use start::StartError;
 use crate::backups::Backups;
 use crate::config::Config;
 use crate::console::Console;
-use crate::jobs::{Deletions, JobTasks, ReconciledUsage};
+use crate::jobs::{Deletions, EmbeddingBacklog, JobTasks, ReconciledUsage};
 use crate::telemetry::{History, RouteTimes, Telemetry, flush_traces};
 use crate::vectors::Vectors;
 use crate::watch::Findings;
@@ -75,6 +75,8 @@ pub struct App {
     pub lifecycle: Lifecycle,
     /// Tenants on their way out.
     pub deletions: Deletions,
+    /// Memories that wait for vectors.
+    pub embedding_backlog: EmbeddingBacklog,
     /// How far usage was found to agree.
     pub reconciled_usage: ReconciledUsage,
     /// The default tenant and its key; in dev only.

@@ -1,6 +1,7 @@
 //! The console: pages for people at `/console`, rendered here. A session holds a credential on this side of the wire;
 //! every page and every deed is admitted with it by the same gateway as REST and MCP.
 
+mod alertmanager;
 mod asked;
 mod assets;
 mod chart;
@@ -24,6 +25,8 @@ use tenancy::Environment;
 
 use crate::config::Config;
 
+pub use routes::{PAGES, Page, Side};
+
 pub(crate) use routes::router;
 
 /// Who is signed in, and what forms are held against.
@@ -33,6 +36,7 @@ pub struct Console {
     /// Known to this process alone; what it signs is worthless after a restart, and so are the sessions.
     key: [u8; 32],
     provider: Option<CodeFlow>,
+    alertmanager: Option<alertmanager::Alertmanager>,
     session: Duration,
     environment: Environment,
 }
@@ -52,6 +56,7 @@ impl Console {
             sessions: session::Sessions::new(settings.idle),
             key: stdx::random::bytes(),
             provider: provider.map(|options| CodeFlow::new(options, SharedClock::clone(clock))),
+            alertmanager: settings.alertmanager_url.as_deref().map(alertmanager::Alertmanager::new),
             session: settings.session,
             environment: config.service.environment,
         }

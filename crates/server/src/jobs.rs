@@ -19,6 +19,7 @@ mod sample_history;
 mod test_restores;
 
 pub use delete_tenants::Deletions;
+pub use embed_pending_memories::{EmbeddingBacklog, Waiting};
 pub use reconcile_usage::ReconciledUsage;
 pub use registry::{JOBS, Job, JobTasks};
 

@@ -4,6 +4,7 @@ mod backup_age;
 mod clock;
 mod control_plane;
 mod disk_space;
+mod embeddings;
 mod integrity;
 mod jwks;
 mod open_failures;
@@ -38,6 +39,7 @@ pub const CHECKS: &[Check] = &[
     check("usage_spool", "usage_spool_backlog", |app| Box::pin(usage_spool::look(app)))
         .repaired_by(|app| Box::pin(usage_spool::send_now(app))),
     check("backup_age", "backup_stale", |app| Box::pin(backup_age::look(app))),
+    check("embeddings", "embedding_failures", |app| Box::pin(embeddings::look(app))),
     check("jwks", "jwks_stale", |app| Box::pin(jwks::look(app)))
         .repaired_by(|app| Box::pin(jwks::read_anew(app))),
     check("token_settings", "auth_failures_spike", |app| Box::pin(token_settings::look(app))),

@@ -231,7 +231,7 @@ fn programs() -> PathBuf {
     newest.expect("PostgreSQL is not installed; scripts/install-test-needs installs it")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("an address").port()
 }

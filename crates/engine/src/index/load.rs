@@ -3,23 +3,33 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::postings::Postings;
-use super::{Fact, Index};
+use super::{Fact, Index, Sizes};
 use crate::error::EngineError;
 use crate::vector::{ModelIdentity, split_bytes};
 
 impl Index {
     /// Reads everything; `model` is the one in use and its dimensions.
-    pub(crate) fn load(connection: &Connection, model: Option<(i64, usize)>) -> Result<Self, EngineError> {
+    pub(crate) fn load(
+        connection: &Connection,
+        model: Option<(i64, usize)>,
+        sizes: Sizes,
+    ) -> Result<Self, EngineError> {
         Postings::open_view(connection)?;
         let transaction = connection.unchecked_transaction()?;
-        let mut index = Self::empty(model);
+        let memories = transaction.query_row("SELECT count(*) FROM fact", [], |row| row.get(0))?;
+        let mut index = Self::empty(model, memories, sizes);
+        index.reserve(memories);
         index.load_facts(&transaction)?;
         index.load_actors(&transaction)?;
         if let Some((model_id, dimensions)) = model {
             index.model = name_of(&transaction, model_id, dimensions)?;
             index.load_vectors(&transaction, model_id)?;
         }
-        index.postings = Postings::load(&transaction, index.slots(), |id| index.slot(id))?;
+        if index.slots() <= sizes.postings_whole_max {
+            index.postings = Postings::load(&transaction, |id| index.slot(id))?;
+        } else {
+            index.postings = Postings::default();
+        }
         Ok(index)
     }
 
@@ -62,7 +72,11 @@ impl Index {
         while let Some(row) = rows.next()? {
             let (id, code) = (row.get(0)?, row.get_ref(1)?.as_blob().unwrap_or_default());
             if let (Some(slot), Some((scale, codes))) = (self.slot(id), split_bytes(code)) {
-                self.vectors.set(slot, scale, codes.iter().map(|code| code.cast_signed()));
+                self.vectors.set(
+                    slot,
+                    scale,
+                    &codes.iter().map(|code| code.cast_signed()).collect::<Vec<_>>(),
+                );
             }
         }
         Ok(())

@@ -2,20 +2,21 @@
 //! ones. The file's FTS5 table stays the truth; a look into it costs some fifteen microseconds, a look here none.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use parking_lot::RwLock;
 use rusqlite::Connection;
 
 use super::Slot;
+use super::posting_list::PostingList;
 use crate::error::EngineError;
 use crate::memory::MemoryId;
 
-/// A store of at most this many memories is read whole; a larger one would keep its first search waiting.
-const MEMORIES_READ_WHOLE_MAX: usize = 200_000;
-/// Postings kept of a larger store, 32 MiB; at the next one they are forgotten and asked for again.
-const POSTINGS_KEPT_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of postings kept of a store that is not read whole; at the next ones half of them are forgotten and asked for
+/// again.
+const BYTES_KEPT_MAX: usize = 20 * 1024 * 1024;
 
-/// Slots by term, ascending; only of memories that exist.
+/// Slots by term; only of memories that exist. Read as they are asked for, unless they were loaded.
 #[derive(Debug, Default)]
 pub(super) struct Postings {
     /// Whether a term without a list is in no memory.
@@ -25,8 +26,8 @@ pub(super) struct Postings {
 
 #[derive(Debug, Default)]
 struct Lists {
-    by_term: HashMap<Box<str>, Vec<Slot>>,
-    postings: usize,
+    by_term: HashMap<Box<str>, Arc<PostingList>>,
+    bytes: usize,
 }
 
 impl Postings {
@@ -35,15 +36,11 @@ impl Postings {
         Self { is_whole: true, ..Self::default() }
     }
 
-    /// Reads them from the file, in its snapshot, unless `memories` are too many.
+    /// Reads them all from the file, in its snapshot.
     pub(super) fn load(
         connection: &Connection,
-        memories: usize,
         slot_of: impl Fn(MemoryId) -> Option<Slot>,
     ) -> Result<Self, EngineError> {
-        if memories > MEMORIES_READ_WHOLE_MAX {
-            return Ok(Self::default());
-        }
         let mut lists = Lists::default();
         let mut statement = connection.prepare("SELECT term, doc FROM temp.posting")?;
         let mut rows = statement.query([])?;
@@ -72,37 +69,26 @@ impl Postings {
         Ok(made?)
     }
 
-    /// Fills `out` with the slots of the memories that hold `term`; `from_file` is asked where the list is not here.
-    pub(super) fn read(
+    /// The memories that hold `term`; `from_file` is asked, for slots that ascend, where the list is not here.
+    pub(super) fn list(
         &self,
         term: &str,
-        out: &mut Vec<Slot>,
-        from_file: impl FnOnce(&mut Vec<Slot>) -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
-        out.clear();
-        if let Some(slots) = self.lists.read().by_term.get(term) {
-            out.extend_from_slice(slots);
-            return Ok(());
+        from_file: impl FnOnce() -> Result<Vec<Slot>, EngineError>,
+    ) -> Result<Option<Arc<PostingList>>, EngineError> {
+        if let Some(list) = self.lists.read().by_term.get(term) {
+            return Ok(Some(Arc::clone(list)).filter(|list| list.count() > 0));
         }
         if self.is_whole {
-            return Ok(());
+            return Ok(None);
         }
-        from_file(out)?;
+        let list = Arc::new(PostingList::of(&from_file()?));
         let mut lists = self.lists.write();
-        if lists.postings + out.len() > POSTINGS_KEPT_MAX {
-            *lists = Lists::default();
+        if lists.bytes + list.size() > BYTES_KEPT_MAX {
+            lists.forget_half();
         }
-        lists.postings += out.len() + 1;
-        lists.by_term.insert(term.into(), out.clone());
-        Ok(())
-    }
-
-    /// How many memories hold `term`; `None` where only the file can say.
-    pub(super) fn frequency(&self, term: &str) -> Option<usize> {
-        match self.lists.read().by_term.get(term) {
-            Some(slots) => Some(slots.len()),
-            None => self.is_whole.then_some(0),
-        }
+        lists.bytes += list.size();
+        lists.by_term.insert(term.into(), Arc::clone(&list));
+        Ok(Some(list).filter(|list| list.count() > 0))
     }
 
     /// The memory holds these terms now, separated by blanks.
@@ -110,30 +96,31 @@ impl Postings {
         let lists = self.lists.get_mut();
         for term in terms.split_ascii_whitespace() {
             match lists.by_term.get_mut(term) {
-                // The newest memory comes last.
-                Some(slots) if slots.last().is_none_or(|last| *last < slot) => slots.push(slot),
-                Some(slots) => {
-                    if let Err(at) = slots.binary_search(&slot) {
-                        slots.insert(at, slot);
-                    }
-                }
+                Some(list) => Arc::make_mut(list).add(slot),
                 None if self.is_whole => {
-                    lists.by_term.insert(term.into(), vec![slot]);
+                    lists.by_term.insert(term.into(), Arc::new(PostingList::of(&[slot])));
                 }
                 None => {}
             }
         }
     }
 
-    /// The memory holds these terms no more.
+    /// The memory, which still exists, holds these terms no more.
     pub(super) fn remove(&mut self, slot: Slot, terms: &str) {
+        self.change(terms, |list| list.remove(slot));
+    }
+
+    /// A memory that held these terms exists no more. Its slot stays in the lists.
+    pub(super) fn forget(&mut self, terms: &str) {
+        self.change(terms, PostingList::forget_one);
+    }
+
+    fn change(&mut self, terms: &str, change: impl Fn(&mut PostingList)) {
         let lists = self.lists.get_mut();
         for term in terms.split_ascii_whitespace() {
-            let Some(slots) = lists.by_term.get_mut(term) else { continue };
-            if let Ok(at) = slots.binary_search(&slot) {
-                slots.remove(at);
-            }
-            if slots.is_empty() {
+            let Some(list) = lists.by_term.get_mut(term) else { continue };
+            change(Arc::make_mut(list));
+            if list.count() == 0 {
                 lists.by_term.remove(term);
             }
         }
@@ -141,14 +128,24 @@ impl Postings {
 }
 
 impl Lists {
+    /// Forgets every other list, whichever that is.
+    fn forget_half(&mut self) {
+        let (mut is_kept, mut bytes) = (false, 0);
+        self.by_term.retain(|_, list| {
+            is_kept = !is_kept;
+            bytes += if is_kept { list.size() } else { 0 };
+            is_kept
+        });
+        self.bytes = bytes;
+    }
+
     fn put(&mut self, term: &str, slots: &mut Vec<Slot>) {
         if slots.is_empty() {
             return;
         }
         slots.sort_unstable();
         slots.dedup();
-        self.postings += slots.len();
-        self.by_term.insert(term.into(), slots.as_slice().into());
+        self.by_term.insert(term.into(), Arc::new(PostingList::of(slots)));
         slots.clear();
     }
 }
@@ -158,13 +155,8 @@ mod tests {
     use super::*;
 
     fn slots(postings: &Postings, term: &str) -> Vec<Slot> {
-        let mut slots = Vec::new();
-        let from_file = |slots: &mut Vec<Slot>| {
-            slots.extend([7, 9]);
-            Ok(())
-        };
-        postings.read(term, &mut slots, from_file).unwrap();
-        slots
+        let list = postings.list(term, || Ok(vec![7, 9])).unwrap();
+        list.map_or_else(Vec::new, |list| list.slots().collect())
     }
 
     #[test]
@@ -178,6 +170,9 @@ mod tests {
         postings.remove(1, "dog");
         assert_eq!((slots(&postings, "dog"), slots(&postings, "sleep")), (vec![0, 2], vec![0, 1, 2]));
         assert_eq!(slots(&postings, "cat"), Vec::<Slot>::new());
+        postings.forget("dog");
+        postings.forget("dog");
+        assert_eq!(slots(&postings, "dog"), Vec::<Slot>::new());
     }
 
     #[test]

@@ -32,6 +32,10 @@ impl Sessions {
         &self.places[slot as usize]
     }
 
+    pub(super) fn reserve(&mut self, slots: usize) {
+        self.places.reserve_exact(slots);
+    }
+
     /// One slot more, in no chain yet.
     pub(super) fn push(&mut self, session: u32, position: u32) {
         self.places.push(Place { session, position, before: NONE, after: NONE });

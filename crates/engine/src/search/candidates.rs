@@ -1,8 +1,9 @@
 //! Who is looked at closely: of the memories that share a word with the query and the nearest in meaning, those
 //! with the best sums of what can be told without their sessions.
 
+use super::best::Best;
 use super::facts::Standing;
-use super::length::{BREADTH_SHARE_MAX, breadth_share};
+use super::length::{breadth_share, breadth_share_most};
 use super::meaning::{estimates, nearest, reached_by};
 use super::plan::Plan;
 use super::scratch::{Scratch, Words};
@@ -14,7 +15,7 @@ const SEMANTIC_CANDIDATES_MIN: usize = 200;
 /// A cosine below this says nothing.
 const COSINE_MIN: f32 = 0.1;
 /// Up to this many vectors are compared exactly; more are estimated first, and the likeliest compared.
-const COMPARED_EXACTLY_MAX: usize = 2_000;
+pub(super) const COMPARED_EXACTLY_MAX: usize = 2_000;
 /// Estimated candidates for each one kept: an estimated cosine is off by 0.1 either way.
 const ESTIMATED_PER_KEPT: usize = 2;
 
@@ -31,14 +32,23 @@ pub(super) struct View<'a> {
 /// The best `keep` slots, in no order, of which a page of `limit` is wanted.
 pub(super) fn candidates(view: View<'_>, scratch: &mut Scratch, keep: usize, limit: usize) -> Vec<Slot> {
     let wanted = SEMANTIC_CANDIDATES_MIN.max(limit * 2);
+    let slots = view.index.slots();
+    let is_region = scratch.words.region().is_some();
     match view.allowed {
-        Some(slots) => compared(view, scratch, slots.iter().copied(), keep, wanted),
         None if view.plan.vector.is_none() => by_words(view, &scratch.words, |_| 0.0, keep),
-        None if view.index.slots() <= COMPARED_EXACTLY_MAX => {
-            compared(view, scratch, 0..view.index.slots() as Slot, keep, wanted)
+        None if !is_region && slots <= COMPARED_EXACTLY_MAX => {
+            compared(view, scratch, 0..slots as Slot, keep, wanted)
         }
-        None => estimated(view, scratch, keep, wanted),
+        Some(few) if view.plan.vector.is_none() || is_compared(view, few, is_region) => {
+            compared(view, scratch, few.iter().copied(), keep, wanted)
+        }
+        None | Some(_) => estimated(view, scratch, keep, wanted),
     }
+}
+
+/// Whether the vectors of all that the filter allows are compared.
+fn is_compared(view: View<'_>, few: &[Slot], is_region: bool) -> bool {
+    !is_region || (few.len() <= COMPARED_EXACTLY_MAX && view.index.keeps_codes())
 }
 
 /// Compares all vectors of `slots`.
@@ -49,10 +59,11 @@ fn compared(
     keep: usize,
     wanted: usize,
 ) -> Vec<Slot> {
-    let Scratch { words, cosines } = scratch;
+    let Scratch { words, cosines, codes } = scratch;
+    let (index, vector) = (view.index, view.plan.vector.as_ref());
     let live = slots.filter(|slot| view.index.is_live(*slot, view.now_ms));
-    let compared: Vec<(Slot, f32)> =
-        live.map(|slot| (slot, cosines.of(view.index, view.plan.vector.as_ref(), slot))).collect();
+    let cosine = |slot| (slot, cosines.of(slot, || codes.cosine(index, vector, slot)));
+    let compared: Vec<(Slot, f32)> = live.map(cosine).collect();
     let threshold = reached_by(compared.iter().map(|(_, cosine)| *cosine), wanted).max(COSINE_MIN);
     let mut sums = Sums::new(view, words, keep);
     for (slot, cosine) in compared {
@@ -63,28 +74,40 @@ fn compared(
     sums.best()
 }
 
-/// Estimates all vectors and compares those of the likeliest.
+/// Estimates the vectors of all slots it looks at and compares those of the likeliest.
 fn estimated(view: View<'_>, scratch: &mut Scratch, keep: usize, wanted: usize) -> Vec<Slot> {
     let (index, vector) = (view.index, view.plan.vector.as_ref());
-    let Scratch { words, cosines } = scratch;
-    let mut differing = std::mem::take(&mut cosines.differing);
+    let Scratch { words, cosines, codes } = scratch;
     let dimensions = vector.map_or(0, |vector| vector.codes.len());
-    if let Some(vector) = vector {
-        index.differing_signs(vector, &mut differing);
-    }
+    let mut differing = std::mem::take(&mut cosines.differing);
+    let some = differing_signs(view, words, &mut differing);
+    let slots = (0..differing.len()).map(|at| some.as_ref().map_or(at as Slot, |some| some[at]));
+    let looked_at = slots.zip(differing.iter().copied());
     let enough = nearest(&differing, dimensions, wanted * ESTIMATED_PER_KEPT);
-    let near = differing.iter().zip(0..).filter(|(differing, _)| **differing <= enough);
-    let near: Vec<Slot> =
-        near.map(|(_, slot)| slot).filter(|slot| index.is_live(*slot, view.now_ms)).collect();
     let estimates = estimates(dimensions);
-    let estimate = |slot: Slot| estimates[differing[slot as usize] as usize];
-    let likely = by_words(view, words, estimate, keep * ESTIMATED_PER_KEPT);
+    let is_likely = |(slot, differing): &(Slot, u16)| {
+        (*differing <= enough || words.is_touched(*slot)) && index.is_live(*slot, view.now_ms)
+    };
+    let mut near = Vec::new();
+    // Where comparing means reading, it is left to those who stay.
+    let estimated_per_kept = if index.keeps_codes() { ESTIMATED_PER_KEPT } else { 1 };
+    let mut likely = Sums::new(view, words, keep * estimated_per_kept);
+    for (slot, differing) in looked_at.filter(is_likely) {
+        if words.is_touched(slot) || !index.keeps_codes() {
+            likely.add(slot, estimates[usize::from(differing)]);
+        }
+        if differing <= enough {
+            near.push(slot);
+        }
+    }
     cosines.differing = differing;
-
-    let mut cosine = |slot| cosines.of(index, vector, slot);
+    if !index.keeps_codes() {
+        return likely.best();
+    }
+    let mut cosine = |slot| cosines.of(slot, || codes.cosine(index, vector, slot));
     let threshold = reached_by(near.iter().map(|slot| cosine(*slot)), wanted).max(COSINE_MIN);
     let mut sums = Sums::new(view, words, keep);
-    for slot in likely {
+    for slot in likely.best() {
         sums.add(slot, cosine(slot));
     }
     for slot in near {
@@ -94,6 +117,25 @@ fn estimated(view: View<'_>, scratch: &mut Scratch, keep: usize, wanted: usize) 
         }
     }
     sums.best()
+}
+
+/// In how many components the signs of the slots that are looked at differ from the query's: of all in a row, or of
+/// those that are answered.
+fn differing_signs(view: View<'_>, words: &Words, differing: &mut Vec<u16>) -> Option<Vec<Slot>> {
+    let View { index, plan, allowed, .. } = view;
+    let signs = plan.signs.as_ref()?;
+    differing.clear();
+    let Some(region) = words.region() else {
+        differing.resize(index.slots(), 0);
+        index.differing_signs(signs, 0, differing);
+        return None;
+    };
+    let slots: Vec<Slot> = match allowed {
+        Some(allowed) => allowed.iter().copied().filter(|slot| region.has(*slot)).collect(),
+        None => region.slots.clone(),
+    };
+    differing.extend(slots.iter().map(|slot| index.differing_signs_of(signs, *slot)));
+    Some(slots)
 }
 
 /// The best `keep` of those that share a word with the query.
@@ -110,7 +152,7 @@ fn by_words(view: View<'_>, words: &Words, cosine: impl Fn(Slot) -> f32, keep: u
 /// The signals of a slot's words and meaning.
 pub(super) fn words_and_meaning(view: View<'_>, words: &Words, slot: Slot, cosine: f32) -> Signals {
     let worth = words.worth(slot);
-    let share = breadth_share(view.plan.ranking, view.index.traits(slot).tokens, view.index.mean_tokens());
+    let share = breadth_share(view.plan.ranking, view.index.traits(slot).tokens(), view.index.mean_tokens());
     Signals {
         keywords: worth.keywords * share,
         related: worth.related,
@@ -126,28 +168,25 @@ struct Sums<'a> {
     weights: &'static Weights,
     standing: Standing<'a>,
     mean_tokens: f32,
-    /// The most that facts add.
+    /// The most that a word is worth by the length of the memory, and the most that facts add.
+    share_most: f32,
     facts_most: f32,
-    keep: usize,
-    /// Sum and slot of the worst that is kept, once `keep` were found.
-    worst: (f32, Slot),
-    found: Vec<(f32, Slot)>,
+    best: Best,
 }
 
 impl<'a> Sums<'a> {
     fn new(view: View<'a>, words: &'a Words, keep: usize) -> Self {
         let weights = Weights::of(view.plan.ranking);
-        let standing = Standing::of(view.plan);
+        let standing = Standing::of(view.plan, view.index);
         Self {
             view,
             words,
             weights,
+            share_most: breadth_share_most(view.plan.ranking),
             facts_most: standing.most(weights),
             standing,
             mean_tokens: view.index.mean_tokens(),
-            keep,
-            worst: (f32::NEG_INFINITY, 0),
-            found: Vec::new(),
+            best: Best::new(keep),
         }
     }
 
@@ -157,34 +196,19 @@ impl<'a> Sums<'a> {
         let (keywords, beside) =
             (worth.keywords * weights.keywords, worth.related * weights.related + cosine * weights.meaning);
         // Most are out of reach by this alone, and their facts need not be fetched.
-        if keywords * BREADTH_SHARE_MAX + beside + self.facts_most >= self.worst.0 {
+        if keywords * self.share_most + beside + self.facts_most >= self.best.floor() {
             self.add_with_facts(slot, keywords, beside);
         }
     }
 
     fn add_with_facts(&mut self, slot: Slot, keywords: f32, beside: f32) {
-        let traits = self.view.index.traits(slot);
-        let share = breadth_share(self.view.plan.ranking, traits.tokens, self.mean_tokens);
-        let facts = self.standing.sum(self.weights, traits, || self.view.index.at_ms(slot));
-        let sum = keywords * share + beside + facts;
-        if sum > self.worst.0 || (sum == self.worst.0 && slot > self.worst.1) {
-            self.found.push((sum, slot));
-            if self.found.len() >= self.keep * 2 {
-                self.cut();
-            }
-        }
-    }
-
-    fn cut(&mut self) {
-        if self.found.len() > self.keep {
-            let best_first = |(a, x): &(f32, Slot), (b, y): &(f32, Slot)| b.total_cmp(a).then(y.cmp(x));
-            self.worst = *self.found.select_nth_unstable_by(self.keep - 1, best_first).1;
-            self.found.truncate(self.keep);
-        }
+        let tokens = self.view.index.traits(slot).tokens();
+        let share = breadth_share(self.view.plan.ranking, tokens, self.mean_tokens);
+        let facts = self.standing.sum(self.weights, slot);
+        self.best.add(keywords * share + beside + facts, slot);
     }
 
     fn best(mut self) -> Vec<Slot> {
-        self.cut();
-        self.found.into_iter().map(|(_, slot)| slot).collect()
+        self.best.take().into_iter().map(|(_, slot)| slot).collect()
     }
 }

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::codes::Codes;
 use crate::index::Index;
 use crate::query::{Hit, SearchQuery};
 use crate::vector::dot;
@@ -23,11 +24,11 @@ pub(super) fn chosen_from(query: &SearchQuery) -> Cow<'_, SearchQuery> {
 }
 
 /// The hits that were asked for, in the order of relevance and novelty; a memory without a vector repeats nothing.
-pub(super) fn diversify(index: &Index, query: &SearchQuery, hits: Vec<Hit>) -> Vec<Hit> {
+pub(super) fn diversify(index: &Index, codes: &Codes, query: &SearchQuery, hits: Vec<Hit>) -> Vec<Hit> {
     if !is_asked(query) {
         return hits;
     }
-    let vector = |hit: &Hit| index.slot(hit.memory.id).and_then(|slot| index.vector(slot));
+    let vector = |hit: &Hit| index.slot(hit.memory.id).and_then(|slot| codes.get(index, slot));
     let vectors: Vec<_> = hits.iter().map(vector).collect();
     let likeness = |one: usize, other: usize| match (vectors[one], vectors[other]) {
         (Some((a_scale, a)), Some((b_scale, b))) => {

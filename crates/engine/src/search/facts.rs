@@ -1,64 +1,96 @@
 //! The signals of a memory that its own facts give: how much it states, whose it is, when it was.
 
-use std::collections::HashMap;
-
 use super::plan::Plan;
 use super::weights::{STATED_MAX, Signals, Weights};
 use crate::cues::DateCue;
-use crate::index::Traits;
+use crate::index::{Index, Slot};
 
 /// A memory's recency halves in this many days.
 const RECENCY_HALF_LIFE_DAYS: f32 = 30.0;
 const MS_PER_DAY: i64 = 86_400_000;
+/// Days that are remembered: until 2149.
+const DAYS_KEPT: usize = 65_536;
 
 /// Judges memories by their facts for one query.
 pub(super) struct Standing<'a> {
+    index: &'a Index,
     actors: &'a [u32],
     dates: &'a [DateCue],
-    /// Days since 1970 that were looked at, and whether the query speaks of them.
-    days: HashMap<i64, bool>,
+    /// By days since 1970: whether the query speaks of them, as far as it was asked.
+    days: Vec<Option<bool>>,
 }
 
 impl<'a> Standing<'a> {
-    pub(super) fn of(plan: &'a Plan) -> Self {
-        Self { actors: &plan.actors, dates: &plan.dates, days: HashMap::new() }
+    pub(super) fn of(plan: &'a Plan, index: &'a Index) -> Self {
+        Self { index, actors: &plan.actors, dates: &plan.dates, days: Vec::new() }
     }
 
     /// Adds the signals of the facts to those of words and meaning.
-    pub(super) fn signals(&mut self, signals: Signals, traits: &Traits, at_ms: i64, now_ms: i64) -> Signals {
+    pub(super) fn signals(&mut self, signals: Signals, slot: Slot, now_ms: i64) -> Signals {
+        let (traits, at_ms) = (self.index.traits(slot), self.index.at_ms(slot));
         let age_days = ((now_ms - at_ms) as f32 / MS_PER_DAY as f32).max(0.0);
         Signals {
-            stated: traits.stated.min(STATED_MAX),
-            actor: yes(self.actors.contains(&traits.actor)),
+            stated: traits.stated().min(STATED_MAX),
+            actor: yes(self.is_of_actor(slot)),
             date: yes(self.speaks_of(at_ms)),
-            importance: traits.importance - 0.5,
+            importance: traits.importance() - 0.5,
             recency: (-age_days / RECENCY_HALF_LIFE_DAYS).exp2(),
             ..signals
         }
     }
 
     /// The weighted sum of the same, without recency, which breaks ties between the best and chooses nobody.
-    pub(super) fn sum(&mut self, weights: &Weights, traits: &Traits, at_ms: impl FnOnce() -> i64) -> f32 {
-        let date = if self.dates.is_empty() { 0.0 } else { yes(self.speaks_of(at_ms())) };
-        traits.stated.min(STATED_MAX) * weights.stated
-            + yes(self.actors.contains(&traits.actor)) * weights.actor
-            + date * weights.date
-            + (traits.importance - 0.5) * weights.importance
+    pub(super) fn sum(&mut self, weights: &Weights, slot: Slot) -> f32 {
+        let traits = self.index.traits(slot);
+        let is_of_day = !self.dates.is_empty() && self.speaks_of(self.index.at_ms(slot));
+        traits.stated().min(STATED_MAX) * weights.stated
+            + yes(self.is_of_actor(slot)) * weights.actor
+            + yes(is_of_day) * weights.date
+            + (traits.importance() - 0.5) * weights.importance
     }
 
     /// The most that [`sum`](Self::sum) gives.
     pub(super) fn most(&self, weights: &Weights) -> f32 {
-        let if_asked = |asked: bool, weight: f32| if asked { weight } else { 0.0 };
-        STATED_MAX * weights.stated
-            + if_asked(!self.actors.is_empty(), weights.actor)
-            + if_asked(!self.dates.is_empty(), weights.date)
-            + 0.5 * weights.importance
+        let actor = if self.actors.is_empty() { 0.0 } else { weights.actor };
+        let date = if self.dates.is_empty() { 0.0 } else { weights.date };
+        STATED_MAX * weights.stated + actor + date + 0.5 * weights.importance
+    }
+
+    /// Adds what the day adds to the sums of the slots from `start` on.
+    pub(super) fn add_days(&mut self, weights: &Weights, start: Slot, sums: &mut [f32]) {
+        if self.dates.is_empty() {
+            return;
+        }
+        for (slot, sum) in (start..).zip(sums) {
+            *sum += yes(self.speaks_of(self.index.at_ms(slot))) * weights.date;
+        }
+    }
+
+    /// Numbers of the actors that the query names.
+    pub(super) fn actors(&self) -> &'a [u32] {
+        self.actors
+    }
+
+    fn is_of_actor(&self, slot: Slot) -> bool {
+        !self.actors.is_empty() && self.actors.contains(&self.index.actor(slot))
     }
 
     fn speaks_of(&mut self, at_ms: i64) -> bool {
-        let dates = self.dates;
-        let day = || dates.iter().any(|cue| cue.matches(at_ms));
-        !dates.is_empty() && *self.days.entry(at_ms.div_euclid(MS_PER_DAY)).or_insert_with(day)
+        if self.dates.is_empty() {
+            return false;
+        }
+        let is_spoken_of = || self.dates.iter().any(|cue| cue.matches(at_ms));
+        let day = usize::try_from(at_ms.div_euclid(MS_PER_DAY)).ok().filter(|day| *day < DAYS_KEPT);
+        let Some(day) = day else { return is_spoken_of() };
+        if let Some(Some(known)) = self.days.get(day) {
+            return *known;
+        }
+        let known = is_spoken_of();
+        if self.days.len() <= day {
+            self.days.resize(day + 1, None);
+        }
+        self.days[day] = Some(known);
+        known
     }
 }
 
@@ -69,45 +101,74 @@ fn yes(is: bool) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::{Fact, IndexChange, Sizes};
     use crate::query::Ranking;
 
-    #[test]
-    fn a_question_states_nothing_and_an_essay_no_more_than_a_paragraph() {
-        let plan = Plan {
+    const ACTOR: u32 = 7;
+    const MAY_8: i64 = 1_683_547_200_000;
+    const MAY_9: i64 = 1_683_633_600_000;
+
+    /// A plan that asks for the actor and, in one of two, the eighth of May.
+    fn plan(dates: &str) -> Plan {
+        Plan {
             terms: Vec::new(),
             vector: None,
-            actors: vec![7],
-            dates: Vec::new(),
+            signs: None,
+            actors: vec![ACTOR],
+            dates: crate::cues::dates(dates, 0),
             ranking: Ranking::Hybrid,
-        };
-        let of = |stated: u16, actor| {
-            let traits = Traits { tokens: 9, actor, stated: f32::from(stated).ln_1p(), importance: 0.5 };
-            Standing::of(&plan).signals(Signals::default(), &traits, 0, 0)
-        };
-        assert_eq!(of(0, 0).stated, 0.0);
-        assert!(of(12, 0).stated > of(5, 0).stated);
-        assert_eq!(of(1_000, 0).stated, of(40, 0).stated);
-        assert_eq!((of(1, 7).actor, of(1, 0).actor), (1.0, 0.0));
+        }
+    }
+
+    /// An index of memories with these words outside questions, actors, days and importances.
+    fn index(facts: &[(u32, u32, i64, f32)]) -> Index {
+        let mut index = Index::empty(None, 0, Sizes::default());
+        for (id, (stated, actor, at_ms, importance)) in (1..).zip(facts) {
+            let fact = Fact {
+                tokens: 9,
+                stated: *stated,
+                session: 0,
+                position: 0,
+                actor: *actor,
+                at_ms: *at_ms,
+                expires_ms: i64::MAX,
+                importance: *importance,
+            };
+            index.apply(IndexChange::Put { id, fact });
+        }
+        index
     }
 
     #[test]
-    fn the_sum_is_that_of_the_signals_without_recency() {
-        let plan = Plan {
-            terms: Vec::new(),
-            vector: None,
-            actors: vec![7],
-            dates: crate::cues::dates("on 8 May 2023", 0),
-            ranking: Ranking::Hybrid,
-        };
-        let weights = Weights::of(Ranking::Hybrid);
-        let (may_8, may_9) = (1_683_547_200_000, 1_683_633_600_000);
-        for (actor, at_ms) in [(7, may_8), (7, may_9), (8, may_8), (8, may_9)] {
-            let traits = Traits { tokens: 9, actor, stated: 2.0, importance: 0.8 };
-            let mut standing = Standing::of(&plan);
-            let sum = standing.sum(weights, &traits, || at_ms);
-            let signals = standing.signals(Signals::default(), &traits, at_ms, i64::MAX);
-            assert!((sum - signals.sum(weights)).abs() < 1e-5, "{actor} {at_ms}");
-            assert!(sum <= standing.most(weights));
+    fn a_question_states_nothing_and_an_essay_no_more_than_a_paragraph() {
+        let index = index(&[
+            (0, 0, 0, 0.5),
+            (5, ACTOR, 0, 0.5),
+            (12, 0, 0, 0.5),
+            (40, 0, 0, 0.5),
+            (1_000, 0, 0, 0.5),
+        ]);
+        let plan = plan("");
+        let of = |slot| Standing::of(&plan, &index).signals(Signals::default(), slot, 0);
+        assert_eq!(of(0).stated, 0.0);
+        assert!(of(2).stated > of(1).stated);
+        assert_eq!(of(4).stated, of(3).stated);
+        assert_eq!((of(1).actor, of(0).actor), (1.0, 0.0));
+    }
+
+    #[test]
+    fn the_sum_is_that_of_the_signals_without_recency_and_at_most_the_most() {
+        let index = index(&[(6, 7, MAY_8, 0.8), (6, 7, MAY_9, 0.8), (60, 8, MAY_8, 1.0), (1, 8, MAY_9, 0.0)]);
+        let (plan, weights) = (plan("on 8 May 2023"), Weights::of(Ranking::Hybrid));
+        let mut standing = Standing::of(&plan, &index);
+        for slot in 0..4 {
+            let sum = standing.sum(weights, slot);
+            let signals = standing.signals(Signals::default(), slot, i64::MAX);
+            assert!((sum - signals.sum(weights)).abs() < 1e-5, "{slot}");
+            assert!(sum <= standing.most(weights) + 1e-5);
         }
+        let mut days = [0.0; 3];
+        standing.add_days(weights, 1, &mut days);
+        assert_eq!(days, [0.0, weights.date, 0.0]);
     }
 }

@@ -1,6 +1,7 @@
 //! A second hop: what the best memories so far have in common is what the question is about, in the store's own
 //! words. Source: J. J. Rocchio, "Relevance feedback in information retrieval", 1971.
 
+use super::codes::Codes;
 use super::length::clarity;
 use super::rank::Ranked;
 use super::weights::Weights;
@@ -11,24 +12,24 @@ use crate::vector::{Quantized, dot};
 const BEST: usize = 3;
 
 /// Fills `alike` of every candidate: its cosine with the mean vector of the best ones.
-pub(super) fn look_alike(index: &Index, ranked: &mut [Ranked], weights: &Weights) {
+pub(super) fn look_alike(index: &Index, codes: &Codes, ranked: &mut [Ranked], weights: &Weights) {
     if weights.alike == 0.0 || ranked.len() <= BEST {
         return;
     }
     ranked.select_nth_unstable_by(BEST - 1, Ranked::best_first);
-    let Some(mean) = mean(index, &ranked[..BEST]) else { return };
+    let Some(mean) = mean(index, codes, &ranked[..BEST]) else { return };
     for candidate in ranked {
-        if let Some((scale, codes)) = index.vector(candidate.slot) {
+        if let Some((scale, codes)) = codes.get(index, candidate.slot) {
             let cosine = (dot(&mean.codes, codes) as f32 * scale * mean.scale).max(0.0);
-            candidate.signals.alike = cosine * clarity(index.traits(candidate.slot).tokens);
+            candidate.signals.alike = cosine * clarity(index.traits(candidate.slot).tokens());
             candidate.raw += candidate.signals.alike * weights.alike;
         }
     }
 }
 
-fn mean(index: &Index, best: &[Ranked]) -> Option<Quantized> {
+fn mean(index: &Index, codes: &Codes, best: &[Ranked]) -> Option<Quantized> {
     let mut sum: Vec<f32> = Vec::new();
-    for (scale, codes) in best.iter().filter_map(|candidate| index.vector(candidate.slot)) {
+    for (scale, codes) in best.iter().filter_map(|candidate| codes.get(index, candidate.slot)) {
         sum.resize(codes.len(), 0.0);
         for (sum, code) in sum.iter_mut().zip(codes) {
             *sum += scale * f32::from(*code);

@@ -18,7 +18,15 @@ fn breadth(tokens: u32) -> f32 {
 }
 
 /// The most that [`breadth_share`] gives: the baseline's, to a memory of hardly a word.
-pub(super) const BREADTH_SHARE_MAX: f32 = (K1 + 1.0) / (1.0 + K1 * (1.0 - B_BASELINE));
+const BREADTH_SHARE_MAX: f32 = (K1 + 1.0) / (1.0 + K1 * (1.0 - B_BASELINE));
+
+/// The most that [`breadth_share`] gives with this ranking.
+pub(super) fn breadth_share_most(ranking: Ranking) -> f32 {
+    match ranking {
+        Ranking::Hybrid => 1.0,
+        Ranking::Bm25 => BREADTH_SHARE_MAX,
+    }
+}
 
 /// What BM25 leaves of a hit in a memory of `tokens` words, for a term that counts once (its `tf` is 1).
 pub(super) fn breadth_share(ranking: Ranking, tokens: u32, mean_tokens: f32) -> f32 {

@@ -2,13 +2,12 @@
 
 use std::f32::consts::PI;
 
-use crate::index::{Index, Slot};
-use crate::vector::Quantized;
+use crate::index::Slot;
 
-/// Exact cosines of one search, each computed when it is first asked for.
+/// Exact cosines of one search of a whole store, each computed when it is first asked for.
 #[derive(Default)]
 pub(super) struct Cosines {
-    /// NaN where it was not asked for yet.
+    /// NaN where it was not asked for yet; empty where nothing is remembered.
     by_slot: Vec<f32>,
     asked: Vec<Slot>,
     /// In how many components each slot's sign differs from the query's.
@@ -26,12 +25,11 @@ impl Cosines {
         }
     }
 
-    /// Cosine of the slot's vector with the query's, never negative; 0 without either.
-    pub(super) fn of(&mut self, index: &Index, vector: Option<&Quantized>, slot: Slot) -> f32 {
-        let Some(vector) = vector else { return 0.0 };
-        let known = &mut self.by_slot[slot as usize];
+    /// The slot's cosine, from `compute` the first time.
+    pub(super) fn of(&mut self, slot: Slot, compute: impl FnOnce() -> f32) -> f32 {
+        let Some(known) = self.by_slot.get_mut(slot as usize) else { return compute() };
         if known.is_nan() {
-            *known = index.cosine(vector, slot).max(0.0);
+            *known = compute();
             self.asked.push(slot);
         }
         *known
@@ -49,7 +47,7 @@ pub(super) fn estimates(dimensions: usize) -> Vec<f32> {
 pub(super) fn nearest(differing: &[u16], dimensions: usize, wanted: usize) -> u16 {
     let mut counts = vec![0usize; dimensions + 1];
     for differing in differing {
-        counts[*differing as usize] += 1;
+        counts[usize::from(*differing)] += 1;
     }
     let mut seen = 0;
     let reached = counts.iter().take(dimensions.div_ceil(2)).position(|count| {

@@ -23,7 +23,7 @@ pub(super) fn share_meaning(
     if weights.meaning == 0.0 {
         return;
     }
-    let mut told = |slot: Slot| cosine(slot) * clarity(index.traits(slot).tokens);
+    let mut told = |slot: Slot| cosine(slot) * clarity(index.traits(slot).tokens());
     let ordinary =
         ranked.iter().map(|candidate| told(candidate.slot)).sum::<f32>() / ranked.len().max(1) as f32;
     for candidate in ranked {
@@ -36,17 +36,23 @@ pub(super) fn share_meaning(
 fn shared(index: &Index, slot: Slot, ordinary: f32, mut told: impl FnMut(Slot) -> f32) -> f32 {
     let position = index.place(slot).position;
     let mut sum = told(slot);
+    beside(index, slot, |neighbour| {
+        let distance = index.place(neighbour).position.abs_diff(position) as f32;
+        sum += SHARED * (-distance / REACH_TOKENS).exp() * (told(neighbour) - ordinary).max(0.0);
+    });
+    sum
+}
+
+/// Visits the neighbours that share their meaning with the slot.
+pub(super) fn beside(index: &Index, slot: Slot, mut visit: impl FnMut(Slot)) {
     for step in [|place: &Place| place.before, |place: &Place| place.after] {
         let mut neighbour = step(index.place(slot));
         for _ in 0..NEIGHBOURS {
             if neighbour == NONE {
                 break;
             }
-            let place = index.place(neighbour);
-            let distance = place.position.abs_diff(position) as f32;
-            sum += SHARED * (-distance / REACH_TOKENS).exp() * (told(neighbour) - ordinary).max(0.0);
-            neighbour = step(place);
+            visit(neighbour);
+            neighbour = step(index.place(neighbour));
         }
     }
-    sum
 }

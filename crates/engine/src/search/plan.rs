@@ -5,7 +5,7 @@ use crate::analysis::{self, Token};
 use crate::cues::{self, DateCue};
 use crate::index::Index;
 use crate::query::{NearWord, Ranking};
-use crate::vector::Quantized;
+use crate::vector::{Quantized, Signs};
 
 /// Near words followed for one term; the nearest first.
 const NEAR_PER_TERM_MAX: usize = 8;
@@ -19,6 +19,8 @@ const CORRECTED_WEIGHT: f32 = 0.85;
 pub(super) struct Plan {
     pub(super) terms: Vec<Asked>,
     pub(super) vector: Option<Quantized>,
+    /// The signs of the same vector.
+    pub(super) signs: Option<Signs>,
     /// Numbers of the actors the query names.
     pub(super) actors: Vec<u32>,
     pub(super) dates: Vec<DateCue>,
@@ -52,6 +54,7 @@ impl Plan {
         let mut plan = Self {
             terms: meant.tokens.iter().map(asked).collect(),
             vector: None,
+            signs: None,
             actors: Vec::new(),
             dates: Vec::new(),
             ranking: query.ranking,
@@ -61,6 +64,7 @@ impl Plan {
         }
         let embedded = query.embedded.as_ref().filter(|embedded| index.speaks(&embedded.model));
         plan.vector = embedded.map(|e| Quantized::of(&e.values)).filter(|v| v.scale > 0.0);
+        plan.signs = plan.vector.as_ref().map(|vector| Signs::of(&vector.codes));
         plan.dates = cues::dates(&query.text, now_ms);
         let mut followed = 0;
         for asked in &mut plan.terms {

@@ -1,5 +1,7 @@
 //! The ranking on one screen: candidates by words and meaning, their facts, then what they say of each other.
 
+use rusqlite::Connection;
+
 use super::candidates::{View, candidates, words_and_meaning};
 use super::facts::Standing;
 use super::feedback::look_alike;
@@ -7,12 +9,13 @@ use super::neighbours::share_meaning;
 use super::scratch::Scratch;
 use super::session::help_each_other;
 use super::weights::{Signals, Weights};
+use crate::error::EngineError;
 use crate::index::Slot;
 
 /// Candidates ranked for each hit asked for; the filter may refuse some.
 const RANKED_PER_HIT: usize = 20;
 /// Fewest candidates whose neighbours and sessions are looked at: more than any question has answers.
-const RANKED_MIN: usize = 500;
+const RANKED_MIN: usize = 200;
 
 /// One candidate, its raw score and where it comes from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,25 +32,35 @@ impl Ranked {
     }
 }
 
+/// Candidates that are ranked when a page of `limit` is wanted.
+pub(super) fn candidates_kept(limit: usize) -> usize {
+    limit.saturating_mul(RANKED_PER_HIT).max(RANKED_MIN)
+}
+
 /// The best candidates, best first.
-pub(super) fn rank(view: View<'_>, scratch: &mut Scratch, limit: usize) -> Vec<Ranked> {
+pub(super) fn rank(
+    connection: &Connection,
+    view: View<'_>,
+    scratch: &mut Scratch,
+    limit: usize,
+) -> Result<Vec<Ranked>, EngineError> {
     let View { index, plan, now_ms, .. } = view;
     let weights = Weights::of(plan.ranking);
-    let keep = limit.saturating_mul(RANKED_PER_HIT).max(RANKED_MIN);
-    let slots = candidates(view, scratch, keep, limit);
-    let Scratch { words, cosines } = scratch;
-    let mut cosine = |slot| cosines.of(index, plan.vector.as_ref(), slot);
-    let mut standing = Standing::of(plan);
+    let slots = candidates(view, scratch, candidates_kept(limit), limit);
+    let Scratch { words, cosines, codes } = scratch;
+    codes.read(connection, index, &slots)?;
+    let mut cosine = |slot| cosines.of(slot, || codes.cosine(index, plan.vector.as_ref(), slot));
+    let mut standing = Standing::of(plan, index);
     let judged = slots.into_iter().map(|slot| {
         let signals = words_and_meaning(view, words, slot, cosine(slot));
-        let signals = standing.signals(signals, index.traits(slot), index.at_ms(slot), now_ms);
+        let signals = standing.signals(signals, slot, now_ms);
         Ranked { slot, raw: signals.sum(weights), signals }
     });
     let mut ranked: Vec<Ranked> = judged.collect();
     share_meaning(index, cosine, &mut ranked, weights);
-    look_alike(index, &mut ranked, weights);
+    look_alike(index, codes, &mut ranked, weights);
     help_each_other(index, &mut ranked, weights);
-    best_first(&ranked)
+    Ok(best_first(&ranked))
 }
 
 /// Sorts by numbers in the order of the scores: a candidate is large, and moved once.

@@ -1,10 +1,14 @@
 //! A second opinion on the best hits, on request: cosines of a slower model, asked outside of the search, enter the sum
 //! as one more signal.
 
+use rusqlite::Connection;
+
+use super::codes::Codes;
 use super::diversity::{chosen_from, diversify};
 use super::explain::signal;
 use super::weights::RERANK;
-use crate::index::Index;
+use crate::error::EngineError;
+use crate::index::{Index, Slot};
 use crate::query::{SearchAnswer, SearchQuery};
 
 /// Best hits that a second opinion is asked of: they hold 85 % of what answers a question (thirty would hold 89), and a
@@ -19,12 +23,16 @@ pub(crate) fn before_rerank(query: &SearchQuery) -> SearchQuery {
 
 /// Adds `cosines`, one for each of the best hits, to what the search found, and leaves what `query` asks for. Hits
 /// without one stay behind those that have one; without any, they stay as they are.
+///
+/// # Errors
+/// When the vectors that diversity compares cannot be read.
 pub(crate) fn rerank(
+    connection: &Connection,
     index: Option<&Index>,
     query: &SearchQuery,
     mut answer: SearchAnswer,
     cosines: &[f32],
-) -> SearchAnswer {
+) -> Result<SearchAnswer, EngineError> {
     if !cosines.is_empty() {
         answer.scale = answer.scale.beside(RERANK);
         for (hit, cosine) in answer.hits.iter_mut().zip(cosines) {
@@ -43,8 +51,13 @@ pub(crate) fn rerank(
     answer.hits.retain(|hit| query.min_score.is_none_or(|least| hit.score >= least));
     // An index released this very moment tells nothing of likeness.
     if let Some(index) = index {
-        answer.hits = diversify(index, query, answer.hits);
+        let mut codes = Codes::default();
+        if query.diversity > 0.0 {
+            let slots: Vec<Slot> = answer.hits.iter().filter_map(|hit| index.slot(hit.memory.id)).collect();
+            codes.read(connection, index, &slots)?;
+        }
+        answer.hits = diversify(index, &codes, query, answer.hits);
     }
     answer.hits.truncate(query.limit);
-    answer
+    Ok(answer)
 }

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::completeness;
 use crate::analysis::{self, Token};
 use crate::error::EngineError;
-use crate::index::{Index, Slot};
+use crate::index::Index;
 use crate::query::{Completeness, Correction, Ranking, SearchQuery};
 use crate::typo::{self, Slip};
 
@@ -57,7 +57,7 @@ fn corrections(
     tokens: &[Token],
     until: Option<Instant>,
 ) -> Result<Vec<Correction>, EngineError> {
-    let mut lookup = Lookup { connection, index, query, slots: Vec::new() };
+    let lookup = Lookup { connection, index, query };
     let mut corrections = Vec::new();
     for token in tokens {
         if completeness(until) == Completeness::DeadlineReached {
@@ -75,12 +75,11 @@ struct Lookup<'a> {
     connection: &'a Connection,
     index: &'a Index,
     query: &'a SearchQuery,
-    slots: Vec<Slot>,
 }
 
 impl Lookup<'_> {
     /// The word meant by a misspelt one; `None` for one that is spelt right or like no other.
-    fn meant(&mut self, token: &Token) -> Result<Option<String>, EngineError> {
+    fn meant(&self, token: &Token) -> Result<Option<String>, EngineError> {
         let reader = self.query.reader.as_deref();
         if !typo::may_be_misspelt(&token.word)
             || reader.is_some_and(|reader| reader.is_spelt_right(&token.word))
@@ -88,7 +87,7 @@ impl Lookup<'_> {
         {
             return Ok(None);
         }
-        let is_held = self.index.frequency(self.connection, &token.term, &mut self.slots)? > 0;
+        let is_held = self.index.frequency(self.connection, &token.term)? > 0;
         if (is_held && reader.is_none()) || typo::is_known(self.connection, &token.word)? {
             return Ok(None);
         }
@@ -103,7 +102,7 @@ impl Lookup<'_> {
             let slip = typo::slip(&token.word, &word);
             let uses = match analysis::is_stop_word(&word) {
                 true => STOP_WORD_USES,
-                false => match self.index.frequency(self.connection, &term, &mut self.slots)? {
+                false => match self.index.frequency(self.connection, &term)? {
                     0 if is_short && slip == Slip::OtherLetter => continue,
                     here => here as f32 + of_language,
                 },

@@ -76,7 +76,7 @@ impl Models {
         let vectors = reranker.vectors(&best, TextKind::Stored);
         let cosine = |vector: &Vec<f32>| vector.iter().zip(&asked).map(|(a, b)| a * b).sum();
         let cosines: Vec<f32> = vectors.iter().map(cosine).collect();
-        Ok(store.rerank(query, found, &cosines))
+        Ok(store.rerank(query, found, &cosines)?)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod gateway;
 mod load;
+mod operate;
 mod retrieval;
 mod search;
 mod usage;
@@ -30,6 +31,8 @@ enum Deed {
     Usage(usage::Usage),
     /// What the way in costs: keys, tokens, quotas, many tenants in one process
     Gateway(gateway::Gateway),
+    /// What an operator's tools cost: the scrape, the console's pages, traces
+    Operate(operate::Operate),
     /// The process that `usage` kills
     #[command(hide = true)]
     UsageProcess(usage::UsageProcess),
@@ -43,6 +46,7 @@ impl Bench {
             Deed::Search(search) => search.run(shared).await,
             Deed::Usage(usage) => usage.run(shared).await,
             Deed::Gateway(gateway) => gateway.run(shared).await,
+            Deed::Operate(operate) => operate.run(shared).await,
             Deed::UsageProcess(process) => process.run().await,
         }
     }

@@ -18,7 +18,7 @@ use super::{App, Background, DevAccess, Lifecycle, control_plane};
 use crate::backups::{self, Backups};
 use crate::config::{Config, UsageRecording};
 use crate::console::Console;
-use crate::jobs::{Deletions, ReconciledUsage};
+use crate::jobs::{Deletions, EmbeddingBacklog, ReconciledUsage};
 use crate::telemetry::{History, RouteTimes, Telemetry};
 use crate::vectors::Vectors;
 use crate::watch::Findings;
@@ -146,6 +146,7 @@ pub(super) async fn open(config: Config, clock: SharedClock) -> Result<Arc<App>,
         route_times: RouteTimes::default(),
         history: History::default(),
         findings: Findings::default(),
+        embedding_backlog: EmbeddingBacklog::default(),
         console,
         lifecycle,
         deletions: Deletions::default(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::jwt::JwtSettings;
 use super::secret::Secret;
 use super::setting::{Setting, filled, number, yes_or_no};
+use super::url::http_url;
 
 /// Longest time between signing in and having to do it again, in seconds: 30 days.
 const SESSION_S_MAX: u64 = 30 * 86_400;
@@ -24,6 +25,8 @@ pub struct ConsoleSettings {
     pub session: Duration,
     /// After so long without a page they sign in again.
     pub idle: Duration,
+    /// Where an Alertmanager is asked what fires, for the page of alerts.
+    pub alertmanager_url: Option<String>,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -81,6 +84,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
         |config| Some(config.console.idle.as_secs().to_string()),
     ),
+    Setting::new(
+        "console.alertmanager_url",
+        "base URL of an Alertmanager that the page of alerts asks what fires, such as http://localhost:9093 (none)",
+        |config, text| {
+            config.console.alertmanager_url = Some(http_url(text)?.trim_end_matches('/').to_owned());
+            Ok(())
+        },
+        |config| config.console.alertmanager_url.clone(),
+    ),
 ];
 
 impl Default for ConsoleSettings {
@@ -92,6 +104,7 @@ impl Default for ConsoleSettings {
             scopes: "openid email".to_owned(),
             session: Duration::from_secs(12 * 3_600),
             idle: Duration::from_secs(2 * 3_600),
+            alertmanager_url: None,
         }
     }
 }

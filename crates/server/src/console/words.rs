@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
+use serde_json::Value;
 
 /// `1,234,567`.
 pub(super) fn count(number: u64) -> String {
@@ -31,6 +32,23 @@ pub(super) fn bytes(bytes: u64) -> String {
         unit += 1;
     }
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// JSON as a person says it: `a 1, b none`.
+pub(super) fn value(value: &Value) -> String {
+    let joined = |parts: Vec<String>| if parts.is_empty() { "none".to_owned() } else { parts.join(", ") };
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => joined(items.iter().map(self::value).collect()),
+        Value::Object(fields) => joined(
+            fields
+                .iter()
+                .map(|(name, field)| format!("{} {}", name.replace('_', " "), self::value(field)))
+                .collect(),
+        ),
+    }
 }
 
 /// A latency: `0.8 ms`, `12 ms`, `1.2 s`.
@@ -87,6 +105,13 @@ mod tests {
             (counted(1, "memory", "memories"), counted(0, "memory", "memories")),
             ("1 memory".into(), "0 memories".into())
         );
+    }
+
+    #[test]
+    fn json_reads_as_words() {
+        let json = serde_json::json!({"applied": 0, "ids": [], "took_ms": 81, "into": {"tenant": "acme"}, "x": [1, true]});
+        assert_eq!(value(&json), "applied 0, ids none, into tenant acme, took ms 81, x 1, true");
+        assert_eq!(value(&Value::Null), "none");
     }
 
     #[test]

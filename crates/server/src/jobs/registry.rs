@@ -77,6 +77,14 @@ impl Job {
         Self { bell: Some(bell), ..self }
     }
 
+    /// Whether it runs as soon as the service starts.
+    pub fn is_at_start(&self) -> bool {
+        match self.first {
+            First::AtStart => true,
+            First::AfterAPeriod => false,
+        }
+    }
+
     /// Runs it once, now.
     ///
     /// # Errors

@@ -76,7 +76,7 @@ pub(super) async fn find(
         lease.read_heavily(move |store| store.search(&first)).instrument(stage!("search")).await?;
     stages_took(found.stages);
     let cosines = second_opinion(reranker, pass, &query, &mut found).instrument(stage!("rerank")).await;
-    Ok(lease.read(move |store| Ok(store.rerank(&query, found, &cosines))).await?)
+    Ok(lease.read(move |store| store.rerank(&query, found, &cosines)).await?)
 }
 
 /// Cosines of the best hits; none when there was no time.

@@ -62,7 +62,8 @@ pub const METRICS: &[Metric] = &[
     ),
     metric("engram_embedding_duration_seconds", Kind::Histogram, "Time spent in the embedding provider"),
     metric("engram_embedding_failures_total", Kind::Counter, "Calls of the embedding provider that failed"),
-    metric("engram_embeddings_pending", Kind::Gauge, "Memories of open stores that wait for their vector"),
+    metric("engram_embeddings_pending", Kind::Gauge, "Memories that wait for a vector of the model in use"),
+    metric("engram_stores_to_embed", Kind::Gauge, "Closed tenant stores with memories that wait for vectors"),
     metric(
         "engram_search_stage_duration_seconds",
         Kind::Histogram,

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod backups;
+mod pages;
 mod sessions;
 
 use std::time::Duration;

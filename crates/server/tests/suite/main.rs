@@ -15,6 +15,7 @@ mod house;
 mod invites;
 mod isolation;
 mod issuer;
+mod jobs;
 mod jwks;
 mod load;
 mod members;

@@ -9,16 +9,13 @@ use http::Method;
 use indicatif::ProgressBar;
 use serde_json::json;
 use stdx::clock::SystemClock;
-use tokio::task::JoinSet;
 
 use super::Plan;
 use super::report::Tenants;
 use super::service::Service;
 use super::timing::Timing;
+use crate::bench::at_once::for_each;
 use crate::bench::load::resident_mib;
-
-/// Requests at work at once while tenants are made and filled.
-const AT_ONCE: usize = 16;
 
 pub(super) async fn measure(plan: &Plan, folder: &Path, progress: &ProgressBar) -> Result<Tenants> {
     let service = Service::open(folder, SystemClock::shared(), |config| {
@@ -87,22 +84,5 @@ async fn store_and_search(service: &Service, slug: &str) -> Result<()> {
     let found = service.ask(&key, Method::POST, "/v1/search", &query).await?.expect_success()?;
     let items = found["items"].as_array().map_or(0, Vec::len);
     ensure!(items == 1, "{slug} stored one memory and found {items}");
-    Ok(())
-}
-
-/// Does the work of every number below `count`, [`AT_ONCE`] of them at once.
-async fn for_each<F>(count: usize, progress: &ProgressBar, work: impl Fn(usize) -> F) -> Result<()>
-where
-    F: Future<Output = Result<()>> + Send + 'static,
-{
-    let mut numbers = 0..count;
-    let mut at_work: JoinSet<_> = numbers.by_ref().take(AT_ONCE).map(&work).collect();
-    while let Some(done) = at_work.join_next().await {
-        done??;
-        progress.inc(1);
-        if let Some(number) = numbers.next() {
-            at_work.spawn(work(number));
-        }
-    }
     Ok(())
 }

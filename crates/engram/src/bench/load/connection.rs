@@ -10,23 +10,23 @@ use tokio::net::TcpStream;
 
 /// The service under load and the key to it.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
-    pub(crate) url: String,
-    pub(crate) api_key: String,
+pub(in crate::bench) struct Target {
+    pub(in crate::bench) url: String,
+    pub(in crate::bench) api_key: String,
 }
 
 /// One request to make.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
+pub(in crate::bench) struct Call {
     /// Which row of the outcome it counts in.
-    pub(super) kind: usize,
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) body: Bytes,
+    pub(in crate::bench) kind: usize,
+    pub(in crate::bench) method: Method,
+    pub(in crate::bench) path: String,
+    pub(in crate::bench) body: Bytes,
 }
 
 /// A connection, open until it breaks.
-pub(super) enum Connection {
+pub(in crate::bench) enum Connection {
     Plain {
         sender: SendRequest<Full<Bytes>>,
         host: String,
@@ -40,18 +40,18 @@ pub(super) enum Connection {
 }
 
 impl Call {
-    pub(super) fn get(kind: usize, path: impl Into<String>) -> Self {
+    pub(in crate::bench) fn get(kind: usize, path: impl Into<String>) -> Self {
         Self { kind, method: Method::GET, path: path.into(), body: Bytes::new() }
     }
 
-    pub(super) fn post(kind: usize, path: &str, body: &serde_json::Value) -> Self {
+    pub(in crate::bench) fn post(kind: usize, path: &str, body: &serde_json::Value) -> Self {
         Self { kind, method: Method::POST, path: path.to_owned(), body: body.to_string().into() }
     }
 }
 
 impl Connection {
     /// Connects.
-    pub(super) async fn open(target: &Target) -> Result<Self> {
+    pub(in crate::bench) async fn open(target: &Target) -> Result<Self> {
         let uri: Uri = target.url.parse().with_context(|| format!("{:?} is no URL", target.url))?;
         let host = uri.authority().with_context(|| format!("{:?} names no host", target.url))?.to_string();
         match uri.scheme_str() {
@@ -73,7 +73,7 @@ impl Connection {
     }
 
     /// Makes one request; the answer's status and whole body.
-    pub(super) async fn call(&mut self, call: &Call) -> Result<(u16, Bytes)> {
+    pub(in crate::bench) async fn call(&mut self, call: &Call) -> Result<(u16, Bytes)> {
         match self {
             Self::Plain { sender, host, authorization } => {
                 let mut request = Request::builder()

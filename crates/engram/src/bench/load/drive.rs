@@ -11,35 +11,35 @@ use super::connection::{Call, Connection, Target};
 
 /// How hard and how long.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
-    pub(super) connections: usize,
-    pub(super) warm_up: Duration,
-    pub(super) measured: Duration,
+pub(in crate::bench) struct Pace {
+    pub(in crate::bench) connections: usize,
+    pub(in crate::bench) warm_up: Duration,
+    pub(in crate::bench) measured: Duration,
     /// Rest between an answer and the next request; none in a closed loop.
-    pub(super) rest: Duration,
+    pub(in crate::bench) rest: Duration,
 }
 
 /// What came of it, by kind of call.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) samples: Vec<Samples>,
+pub(in crate::bench) struct Outcome {
+    pub(in crate::bench) samples: Vec<Samples>,
     /// From the end of the warm-up to the last answer.
-    pub(super) elapsed: Duration,
+    pub(in crate::bench) elapsed: Duration,
 }
 
 /// Answers to one kind of call.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Samples {
+pub(in crate::bench) struct Samples {
     /// Time to the last byte of each good answer.
-    pub(super) latencies: Vec<Duration>,
-    pub(super) errors: u64,
-    pub(super) first_error: Option<String>,
+    pub(in crate::bench) latencies: Vec<Duration>,
+    pub(in crate::bench) errors: u64,
+    pub(in crate::bench) first_error: Option<String>,
 }
 
 /// Makes the calls that `next(connection, number)` says until the time is over.
 ///
 /// The loop has a thread of its own, so that two loads at once do not wait for each other.
-pub(super) async fn drive<F>(target: &Target, pace: Pace, next: F) -> Result<Outcome>
+pub(in crate::bench) async fn drive<F>(target: &Target, pace: Pace, next: F) -> Result<Outcome>
 where
     F: Fn(u64, u64) -> Call + Send + Sync + 'static,
 {
@@ -117,7 +117,7 @@ async fn work<F: Fn(u64, u64) -> Call>(
 
 impl Outcome {
     /// The samples of one kind of call.
-    pub(super) fn of(&mut self, kind: usize) -> &mut Samples {
+    pub(in crate::bench) fn of(&mut self, kind: usize) -> &mut Samples {
         if self.samples.len() <= kind {
             self.samples.resize(kind + 1, Samples::default());
         }
@@ -139,13 +139,13 @@ impl Samples {
         self.errors += 1;
         self.first_error.get_or_insert(error);
     }
+}
 
-    /// The latency that this share (0 to 1) of the good answers did not exceed, in milliseconds.
-    pub(super) fn percentile_ms(sorted: &[Duration], share: f64) -> f64 {
-        let rank = (sorted.len() as f64 * share).ceil() as usize;
-        let latency = sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default();
-        latency.as_secs_f64() * 1e3
-    }
+/// The latency that this share (0 to 1) of the good answers did not exceed, in milliseconds.
+pub(in crate::bench) fn percentile_ms(sorted: &[Duration], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share).ceil() as usize;
+    let latency = sorted.get(rank.saturating_sub(1)).copied().unwrap_or_default();
+    latency.as_secs_f64() * 1e3
 }
 
 #[cfg(test)]
@@ -156,8 +156,8 @@ mod tests {
     fn percentiles_are_the_smallest_that_cover_their_share() {
         let sorted: Vec<_> = (1..=100).map(Duration::from_millis).collect();
         for (share, want) in [(0.5, 50.0), (0.95, 95.0), (0.99, 99.0), (1.0, 100.0)] {
-            assert!((Samples::percentile_ms(&sorted, share) - want).abs() < 1e-9);
+            assert!((percentile_ms(&sorted, share) - want).abs() < 1e-9);
         }
-        assert!((Samples::percentile_ms(&[], 0.5)).abs() < 1e-9);
+        assert!((percentile_ms(&[], 0.5)).abs() < 1e-9);
     }
 }

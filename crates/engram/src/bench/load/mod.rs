@@ -11,8 +11,11 @@ mod report;
 mod scenarios;
 mod service;
 
-pub(super) use service::resident_mib;
+pub(super) use connection::{Call, Connection, Target};
+pub(super) use drive::{Outcome, Pace, drive, percentile_ms};
+pub(super) use service::{Service, cpu_time, resident_mib};
 
 pub(crate) use plan::{Plan, run};
 pub(crate) use report::Report;
 pub(crate) use scenarios::Scenario;
+pub(super) use scenarios::{BATCH_ROWS, Calls};

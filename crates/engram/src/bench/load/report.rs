@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::disk::Disk;
-use super::drive::Samples;
+use super::drive::{Samples, percentile_ms};
 
 /// Every number of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -76,7 +76,7 @@ impl Row {
     ) -> Self {
         samples.latencies.sort_unstable();
         let per_second = samples.latencies.len() as f64 / elapsed.as_secs_f64();
-        let percentile = |share| Samples::percentile_ms(&samples.latencies, share);
+        let percentile = |share| percentile_ms(&samples.latencies, share);
         Self {
             name: name.to_owned(),
             connections,

@@ -10,7 +10,7 @@ use super::connection::Call;
 use crate::bench::texts::Texts;
 
 /// Rows of one batch.
-pub(super) const BATCH_ROWS: u64 = 100;
+pub(in crate::bench) const BATCH_ROWS: u64 = 100;
 /// Searches differ by the memory they ask about; a stride keeps neighbours apart.
 const QUERY_STRIDE: u64 = 7_919;
 
@@ -33,17 +33,17 @@ pub(crate) enum Scenario {
 
 /// Makes the calls of scenarios; shared by all connections.
 #[derive(Debug, Clone)]
-pub(super) struct Calls {
-    pub(super) texts: Arc<Texts>,
+pub(in crate::bench) struct Calls {
+    pub(in crate::bench) texts: Arc<Texts>,
     /// The number of the next memory to make up.
-    pub(super) next_memory: Arc<AtomicU64>,
+    pub(in crate::bench) next_memory: Arc<AtomicU64>,
     /// Memories there are to get and to ask about.
-    pub(super) stored: u64,
+    pub(in crate::bench) stored: u64,
 }
 
 impl Scenario {
     /// Connections unless said.
-    pub(super) fn connections(self) -> &'static [usize] {
+    pub(in crate::bench) fn connections(self) -> &'static [usize] {
         match self {
             Self::Create => &[16],
             Self::Batch => &[4],
@@ -53,7 +53,7 @@ impl Scenario {
     }
 
     /// Rows of the report, in the order of the kinds of calls.
-    pub(super) fn kinds(self) -> &'static [&'static str] {
+    pub(in crate::bench) fn kinds(self) -> &'static [&'static str] {
         match self {
             Self::Create => &["create"],
             Self::Batch => &["batch of 100"],
@@ -65,7 +65,7 @@ impl Scenario {
     }
 
     /// Memories that one call of this scenario stores.
-    pub(super) fn rows_per_call(self) -> u64 {
+    pub(in crate::bench) fn rows_per_call(self) -> u64 {
         match self {
             Self::Batch => BATCH_ROWS,
             Self::Create | Self::Get | Self::Search | Self::Mixed | Self::Health => 1,
@@ -73,7 +73,7 @@ impl Scenario {
     }
 
     /// The call that a connection makes in its n-th turn.
-    pub(super) fn call(self, calls: &Calls, connection: u64, turn: u64) -> Call {
+    pub(in crate::bench) fn call(self, calls: &Calls, connection: u64, turn: u64) -> Call {
         // Connections start at different places and walk the same way.
         let step = connection * 100_003 + turn;
         match self {
@@ -92,7 +92,7 @@ impl Scenario {
 
 impl Calls {
     /// A batch of new memories.
-    pub(super) fn batch(&self, kind: usize, rows: u64) -> Call {
+    pub(in crate::bench) fn batch(&self, kind: usize, rows: u64) -> Call {
         let first = self.next_memory.fetch_add(rows, Ordering::Relaxed);
         let memories: Vec<_> = (first..first + rows).map(|number| self.texts.memory(number)).collect();
         Call::post(kind, "/v1/memories/batch", &json!({"memories": memories}))

@@ -18,11 +18,11 @@ const TICKS_PER_SECOND: f64 = 100.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running child.
-pub(super) struct Service {
+pub(in crate::bench) struct Service {
     child: Child,
-    pub(super) target: Target,
+    pub(in crate::bench) target: Target,
     /// From the start of the process to its first answer over HTTP.
-    pub(super) start: Duration,
+    pub(in crate::bench) start: Duration,
 }
 
 #[derive(Deserialize)]
@@ -33,12 +33,18 @@ struct Ready {
 
 impl Service {
     /// Starts `engram serve` on `folder` and a port of its own.
-    pub(super) async fn start(folder: &Path) -> Result<Self> {
+    pub(in crate::bench) async fn start(folder: &Path) -> Result<Self> {
+        Self::start_with(folder, &[]).await
+    }
+
+    /// The same with settings of its own, as `NAME=VALUE`.
+    pub(in crate::bench) async fn start_with(folder: &Path, settings: &[String]) -> Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let started = Instant::now();
         let mut child = Command::new(program)
             .args(["serve", "--listen", "127.0.0.1:0", "--json-ready", "--data-dir"])
             .arg(folder)
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::from(fs::File::create(folder.with_extension("log"))?))
@@ -59,7 +65,7 @@ impl Service {
     }
 
     /// Asks it to end, and waits.
-    pub(super) async fn stop(mut self) -> Result<()> {
+    pub(in crate::bench) async fn stop(mut self) -> Result<()> {
         if let Some(pid) =
             self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw)
         {
@@ -72,7 +78,7 @@ impl Service {
     }
 
     /// Its process id, while it lives.
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(in crate::bench) fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 }
@@ -86,7 +92,7 @@ pub(in crate::bench) fn resident_mib(pid: u32) -> Option<f64> {
 }
 
 /// CPU time a process has used, all threads; `None` where `/proc` does not tell.
-pub(super) fn cpu_time(pid: u32) -> Option<Duration> {
+pub(in crate::bench) fn cpu_time(pid: u32) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold anything; fields are counted from behind it.
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);

@@ -4,17 +4,20 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 
 use super::runbook;
+use crate::console::alertmanager::Firing;
 use crate::console::asked::Asked;
 use crate::console::layout::{Tab, failed, page};
 use crate::console::parts::{careful, form_token, good, status, title};
 use crate::console::words;
 use crate::operations;
 use crate::telemetry::Sums;
-use crate::watch::{Finding, Found, Round};
+use crate::watch::{Finding, Found, Round, runbook as known_runbook};
 
 /// Where the page is.
 const PATH: &str = "/console/service/alerts";
 const MINUTE_MS: i64 = 60_000;
+/// Alerts of an Alertmanager that are shown; it has a page of its own for more.
+const FIRING_SHOWN: usize = 50;
 /// A pair of windows and how many times too fast a budget burns when both say so (the first two of the alerts).
 const PAIRS: [(&str, i64, &str, i64, f64); 2] =
     [("5 min", 5, "1 h", 60, 14.4), ("30 min", 30, "6 h", 360, 6.0)];
@@ -80,11 +83,17 @@ pub(in crate::console) async fn show(asked: Asked) -> Response {
             if app.findings.newest().is_none() {
                 operations::run_checks(app, pass, None).await?;
             }
-            Ok(app.findings.newest())
+            let firing = match &app.console.alertmanager {
+                Some(alertmanager) => Some(alertmanager.firing().await),
+                None => None,
+            };
+            Ok((app.findings.newest(), firing))
         })
         .await;
     match found {
-        Ok(round) => page(&asked, Tab::Alerts, "Alerts", &shown(&asked, round.as_ref())),
+        Ok((round, firing)) => {
+            page(&asked, Tab::Alerts, "Alerts", &shown(&asked, round.as_ref(), firing.as_ref()))
+        }
         Err(failure) => failed(&asked, Tab::Alerts, &failure),
     }
 }
@@ -110,7 +119,7 @@ pub(in crate::console) async fn act(asked: Asked) -> Response {
     }
 }
 
-fn shown(asked: &Asked, round: Option<&Round>) -> Markup {
+fn shown(asked: &Asked, round: Option<&Round>, told: Option<&Result<Vec<Firing>, String>>) -> Markup {
     let burns = burns(asked);
     let found = round.map(|round| round.found.as_slice()).unwrap_or_default();
     let wrong: Vec<_> = found.iter().filter(|found| !matches!(found.finding, Finding::Ok(_))).collect();
@@ -132,6 +141,7 @@ fn shown(asked: &Asked, round: Option<&Round>) -> Markup {
                 form method="post" action=(PATH) { (form_token(&asked.guest)) button name="do" value="repair" { "Repair" } }
             }))
         }
+        @if let Some(told) = told { (of_alertmanager(asked, told)) }
         (budgets(&burns))
         h2 { "Checks" }
         @if let Some(round) = round { p .hint { "As of " (words::time(round.at, asked.app().clock.now())) ", by this process; a round is made every minute." } }
@@ -147,6 +157,29 @@ fn row(found: &Found) -> Markup {
         }
         (leads(found.runbook))
     } }
+}
+
+/// What an Alertmanager says, or why it says nothing.
+fn of_alertmanager(asked: &Asked, told: &Result<Vec<Firing>, String>) -> Markup {
+    let now = asked.app().clock.now();
+    html! {
+        h2 { "Alertmanager" }
+        @match told {
+            Err(why) => div .notice .bad { p { "What fires there is not known: " bdi { (why) } "." } },
+            Ok(firing) if firing.is_empty() => div .empty { p { "Nothing fires there that is not silenced." } },
+            Ok(firing) => {
+                div .rows { @for alert in firing.iter().take(FIRING_SHOWN) { div .row-card {
+                    div .row-main {
+                        strong { bdi { (alert.name()) } } @if let Some(severity) = alert.severity() { span .badge .warn { (severity) } }
+                        p { bdi .break { (alert.summary()) } }
+                        p .hint { bdi .break { (alert.others()) } " · " (words::time(alert.starts_at, now)) }
+                    }
+                    @if known_runbook(alert.name()).is_some() { (leads(alert.name())) }
+                } } }
+                @if firing.len() > FIRING_SHOWN { p .hint { (words::count((firing.len() - FIRING_SHOWN) as u64)) " more fire." } }
+            }
+        }
+    }
 }
 
 fn leads(name: &str) -> Markup {

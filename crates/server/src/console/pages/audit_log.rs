@@ -75,7 +75,7 @@ fn details(details: &Value) -> Markup {
     html! {
         @if let Value::Object(object) = details {
             dl { @for (name, value) in object {
-                @if !value.is_null() && value != "" { dt { (name) } dd { bdi { (value.as_str().map_or_else(|| value.to_string(), str::to_owned)) } } }
+                @if !value.is_null() && value != "" { dt { (name) } dd { bdi { (words::value(value)) } } }
             } }
         } @else if !details.is_null() { (details.to_string()) }
     }

@@ -44,7 +44,7 @@ pub(super) fn runs(runs: &[api::Run], now: Timestamp) -> Markup {
     html! {
         @if !runs.is_empty() {
             h2 { "Lately" }
-            div .rows { @for run in runs { div .row-card {
+            div .rows { @for run in runs { div .row-card .brief {
                 div .row-main { a href=(path(run)) { strong { (name(run)) } } " " @if let Some(tenant) = &run.tenant { bdi { (tenant) } " " } (status(&run.state)) }
                 span .when { (words::time(run.started_at, now)) }
             } } }
@@ -114,7 +114,7 @@ fn state(asked: &Asked, run: &api::Run) -> Markup {
             dt { "Run" } dd { code .break { (run.id) } }
             @if let Some(Value::Object(made)) = run.result.as_ref().filter(|_| run.kind != "restore_test") {
                 @for (name, value) in made {
-                    @if !value.is_null() { dt { (name.replace('_', " ")) } dd { bdi .break { (value.as_str().map_or_else(|| value.to_string(), str::to_owned)) } } }
+                    @if !value.is_null() { dt { (name.replace('_', " ")) } dd { bdi .break { (words::value(value)) } } }
                 }
             }
         } }

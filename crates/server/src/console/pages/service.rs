@@ -203,9 +203,17 @@ fn state(asked: &Asked) -> Markup {
                 dt { "Version" } dd { (env!("CARGO_PKG_VERSION")) }
                 dt { "Environment" } dd { (app.config.service.environment.as_str()) }
                 dt { "Requests at work" } dd { (words::count(in_flight)) }
-                dt { "Tenant stores open" } dd { (words::count(u64::try_from(app.fleet.open_stores().len()).unwrap_or_default())) }
+                dt { "Tenant stores open" } dd { (words::count(u64::try_from(app.fleet.stores_open()).unwrap_or_default())) }
                 @if let Some(jwks) = app.gateway.jwks_status() {
                     dt { "Identity provider" } dd { (words::counted(u64::try_from(jwks.keys).unwrap_or_default(), "key", "keys")) @if let Some(error) = &jwks.error { " · " span .badge .warn { "not reachable" } " " (error) } }
+                }
+                dt { "Vectors" } dd {
+                    @match app.vectors.model() { Some(model) => (model.name), None => span .badge .warn { "no answer yet" } }
+                    @let waiting = app.embedding_backlog.waiting();
+                    @if waiting.memories > 0 {
+                        " · " (words::counted(waiting.memories, "memory waits", "memories wait"))
+                        @if waiting.stores > 0 { ", " (words::counted(waiting.stores, "closed tenant store", "closed tenant stores")) " to go" }
+                    }
                 }
                 dt { "History kept" } dd { "6 hours, in memory" }
             }

@@ -100,3 +100,65 @@ async fn the_playbook_is_for_who_runs_the_service() {
     let answer = browser.post(ALERTS, &[("do", "repair")]).await;
     assert!(answer.header("location").starts_with(super::SIGN_IN), "the session is over");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_real_alertmanager_says_is_shown_and_so_is_its_silence() {
+    let mut alertmanager = testkit::alertmanager::Alertmanager::start();
+    let url = alertmanager.url();
+    let house = House::with(|config| config.console.alertmanager_url = Some(url.clone())).await;
+    let mut browser = operator(&house).await;
+    let client = reqwest::Client::new();
+    let told = json!([
+        {"labels": {"alertname": "disk_space", "severity": "page", "instance": "<b>one</b>"},
+         "annotations": {"summary": "the volume is nearly full"}, "startsAt": "2026-11-25T08:00:00Z"},
+        {"labels": {"alertname": "not_of_ours"}, "annotations": {"description": "something else"}},
+    ]);
+    let page = browser.get(ALERTS).await.page(200).text.clone();
+    assert!(page.contains("Nothing fires there"), "{page}");
+    client.post(format!("{url}/api/v2/alerts")).json(&told).send().await.unwrap().error_for_status().unwrap();
+    // It takes a moment until what was told is listed.
+    let begun = std::time::Instant::now();
+    let page = loop {
+        let page = browser.get(ALERTS).await.page(200).text.clone();
+        if page.contains("not_of_ours") || begun.elapsed().as_secs() > 30 {
+            break page;
+        }
+    };
+    let (_, part) = page.split_once("<h2>Alertmanager</h2>").unwrap();
+    let part = part.split("<h2>Error budgets</h2>").next().unwrap();
+    for shown in
+        ["disk_space", "the volume is nearly full", "instance &lt;b&gt;one", "something else", ">page<"]
+    {
+        assert!(part.contains(shown), "{shown}: {part}");
+    }
+    assert!(part.contains("Runbook: disk_space") && !part.contains("Runbook: not_of_ours"), "{part}");
+
+    alertmanager.stop();
+    let page = browser.get(ALERTS).await.page(200).text.clone();
+    assert!(page.contains("What fires there is not known"), "{page}");
+    assert!(page.contains("Error budgets"), "the rest of the page is there: {page}");
+}
+
+#[tokio::test]
+async fn an_alertmanager_that_answers_nonsense_or_not_at_all_is_told_as_that() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let nonsense = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let talks = format!("http://{}", nonsense.local_addr().unwrap());
+    let routes = axum::Router::new()
+        .route("/nonsense/api/v2/alerts", axum::routing::get(async || "<html>"))
+        .route("/vast/api/v2/alerts", axum::routing::get(async || "x".repeat(3_000_000)))
+        .route("/away/api/v2/alerts", axum::routing::get(async || axum::response::Redirect::to("/nonsense")));
+    tokio::spawn(async move { axum::serve(nonsense, routes).await });
+    for (url, want) in [
+        (silent.clone(), "did not answer within 2 s"),
+        (format!("{talks}/nonsense"), "its answer is not understood"),
+        (format!("{talks}/vast"), "more than 2000000 bytes"),
+        (format!("{talks}/away"), "it answered 303"),
+        (format!("{talks}/nowhere"), "it answered 404"),
+    ] {
+        let house = House::with(|config| config.console.alertmanager_url = Some(url.clone())).await;
+        let page = operator(&house).await.get(ALERTS).await.page(200).text.clone();
+        assert!(page.contains(want), "{url}: {page}");
+    }
+}

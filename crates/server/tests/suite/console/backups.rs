@@ -9,7 +9,7 @@ const ALL: &str = "/console/service/backups";
 const TESTS: &str = "/console/service/restore-tests";
 
 /// Sends a form that begins a run, and follows its page until the run has ended; returns the page.
-async fn followed(browser: &mut Browser<'_>, path: &str, fields: &[(&str, &str)]) -> String {
+pub(super) async fn followed(browser: &mut Browser<'_>, path: &str, fields: &[(&str, &str)]) -> String {
     browser.house.clock.advance_ms(1_000);
     let begun = browser.post(path, fields).await;
     assert_eq!(begun.status, 303, "{}", begun.text);

@@ -1,0 +1,115 @@
+//! What very many memories have, added up for many at once and roughly: whoever stays below the worst that is kept need
+//! not be looked at.
+
+use super::weights::{STATED_MAX, Weights};
+use crate::index::{GlancesFrom, IMPORTANCE_GLANCE, STATED_GLANCE};
+
+/// What is added up, each for the same memories in a row.
+pub(super) struct Parts<'a> {
+    /// What their words are worth.
+    pub(super) words: &'a [f32],
+    /// In how many components their signs differ from the query's.
+    pub(super) differing: &'a [u16],
+    /// What each number of differing signs is worth.
+    pub(super) meanings: &'a [f32],
+    pub(super) glances: GlancesFrom<'a>,
+    /// Numbers of who said them, and of those whom the query names.
+    pub(super) actors: &'a [u32],
+    pub(super) asked: &'a [u32],
+}
+
+/// Fills `sums`: all but what the day adds, as if no memory were long.
+pub(super) fn add_up(parts: &Parts<'_>, weights: &Weights, sums: &mut Vec<f32>) {
+    sums.clear();
+    sums.resize(parts.words.len(), 0.0);
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2, which is all the function needs.
+        return unsafe { add_up_avx2(parts, weights, sums) };
+    }
+    add_up_portable(parts, weights, sums);
+}
+
+/// # Safety
+/// The processor must have AVX2.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn add_up_avx2(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
+    add_up_portable(parts, weights, sums);
+}
+
+/// Loops that the compiler makes wide.
+#[inline(always)]
+fn add_up_portable(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
+    let last = parts.meanings.len().saturating_sub(1);
+    for ((sum, words), differing) in sums.iter_mut().zip(parts.words).zip(parts.differing) {
+        *sum = words + parts.meanings[usize::from(*differing).min(last)];
+    }
+    for (sum, stated) in sums.iter_mut().zip(parts.glances.stated) {
+        *sum += (f32::from(*stated) * STATED_GLANCE).min(STATED_MAX) * weights.stated;
+    }
+    for (sum, importance) in sums.iter_mut().zip(parts.glances.importance) {
+        *sum += (f32::from(*importance) * IMPORTANCE_GLANCE - 0.5) * weights.importance;
+    }
+    for asked in parts.asked {
+        for (sum, actor) in sums.iter_mut().zip(parts.actors) {
+            *sum += if actor == asked { weights.actor } else { 0.0 };
+        }
+    }
+}
+
+/// Whether one of them is greater; all are compared, because hardly ever one is.
+pub(super) fn holds_more(values: &[f32], than: f32) -> bool {
+    values.iter().filter(|value| **value > than).count() > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::Ranking;
+
+    #[test]
+    fn everything_is_added_up_at_every_length() {
+        let weights = Weights::of(Ranking::Hybrid);
+        for length in [0, 1, 7, 8, 33, 1_000] {
+            let numbers = |step: usize, below: usize| (0..length).map(move |at| at * step % below);
+            let words: Vec<f32> = numbers(7, 50).map(|number| number as f32 / 10.0).collect();
+            let differing: Vec<u16> = numbers(37, 257).map(|number| number as u16).collect();
+            let meanings: Vec<f32> = (0..257).map(|number| (256 - number) as f32 / 64.0).collect();
+            let (stated, importance): (Vec<u8>, Vec<u8>) =
+                (numbers(91, 256).map(|n| n as u8).collect(), numbers(13, 256).map(|n| n as u8).collect());
+            let actors: Vec<u32> = numbers(1, 5).map(|number| number as u32).collect();
+            let parts = Parts {
+                words: &words,
+                differing: &differing,
+                meanings: &meanings,
+                glances: GlancesFrom { tokens: &[], stated: &stated, importance: &importance },
+                actors: &actors,
+                asked: &[3],
+            };
+            let (mut sums, mut plain) = (Vec::new(), vec![0.0; length]);
+            add_up(&parts, weights, &mut sums);
+            add_up_portable(&parts, weights, &mut plain);
+            assert_eq!(sums.len(), length);
+            for at in 0..length {
+                let stated = (f32::from(stated[at]) / 64.0).min(STATED_MAX) * weights.stated;
+                let importance = (f32::from(importance[at]) / 255.0 - 0.5) * weights.importance;
+                let actor = if actors[at] == 3 { weights.actor } else { 0.0 };
+                let want = words[at] + meanings[usize::from(differing[at])] + stated + importance + actor;
+                assert!(
+                    (sums[at] - want).abs() < 1e-4 && (plain[at] - want).abs() < 1e-4,
+                    "{at} of {length}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_is_greater_is_seen_anywhere() {
+        for at in [0, 5, 31] {
+            let mut values = [1.0; 32];
+            values[at] = 2.0;
+            assert!(holds_more(&values, 1.0) && !holds_more(&values, 2.0));
+        }
+    }
+}
