@@ -217,6 +217,12 @@ impl Index {
         self.times.at_ms(slot as usize)
     }
 
+    /// The day (UTC) of the same, counted from 1970.
+    #[inline]
+    pub(crate) fn day(&self, slot: Slot) -> i32 {
+        self.times.day(slot as usize)
+    }
+
     pub(crate) fn is_live(&self, slot: Slot, now_ms: i64) -> bool {
         self.live.has(slot) && !self.times.has_expired(slot as usize, now_ms)
     }

@@ -167,6 +167,19 @@ fn differing_signs(query: &[u64], rows: &[u64], out: &mut [u16]) {
 #[cfg(target_arch = "x86_64")]
 const PREFETCHED_BYTES: usize = 2_048;
 
+/// Asks for the first rows, which will be read soon.
+pub(crate) fn fetch_ahead(rows: &[u64]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in rows.chunks(8).take(PREFETCHED_BYTES / 64) {
+        // SAFETY: every x86-64 processor has SSE; a prefetch reads nothing that the program sees.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast())
+        };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = rows;
+}
+
 /// Four rows of 256 components a step.
 ///
 /// # Safety

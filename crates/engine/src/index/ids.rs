@@ -73,18 +73,29 @@ impl Ids {
     }
 
     /// The slot of an id.
+    #[inline]
     pub(super) fn slot(&self, id: MemoryId) -> Option<Slot> {
-        // New ids come last, and without deletions slot and id differ by a constant: try that first.
-        let guess = self.get(0).and_then(|first| usize::try_from(id - first).ok());
-        if let Some(guess) = guess.filter(|at| self.get(*at) == Some(id)) {
-            return Slot::try_from(guess).ok();
+        match self {
+            Self::Near { first, distances } => {
+                slot_in(distances, u32::try_from(id.checked_sub(*first)?).ok()?)
+            }
+            Self::Far(ids) => ids.binary_search(&id).ok().and_then(|at| Slot::try_from(at).ok()),
         }
-        let found = match self {
-            Self::Near { first, distances } => distances.binary_search(&u32::try_from(id - first).ok()?),
-            Self::Far(ids) => ids.binary_search(&id),
-        };
-        found.ok().and_then(|at| Slot::try_from(at).ok())
     }
+}
+
+/// Where `distance` is. Each gap between ids puts what comes after it one place nearer to the start than its distance
+/// says, so without gaps nothing is looked up, and with few of them little.
+#[inline]
+fn slot_in(distances: &[u32], distance: u32) -> Option<Slot> {
+    let last_place = Slot::try_from(distances.len()).ok()?.checked_sub(1)?;
+    let gaps = distances.last()? - last_place;
+    if gaps == 0 {
+        return (distance <= last_place).then_some(distance);
+    }
+    let (nearest, farthest) = (distance.saturating_sub(gaps), distance.min(last_place));
+    let within = distances.get(nearest as usize..=farthest as usize)?;
+    within.binary_search(&distance).ok().map(|at| nearest + at as Slot)
 }
 
 #[cfg(test)]
@@ -112,5 +123,6 @@ mod tests {
         check(&[3, 4, 10, 11, 500], &[0, 2, 5, 12, 501, MemoryId::MAX]);
         check(&[7, 7 + (1 << 32) - 1], &[6, 8, 7 + (1 << 32)]);
         check(&[7, 9, 7 + (1 << 32), MemoryId::MAX], &[6, 8, MemoryId::MAX - 1]);
+        check(&[7, 8], &[MemoryId::MIN, MemoryId::MAX]);
     }
 }

@@ -7,6 +7,7 @@ const STATED_STEPS: f32 = 5_000.0;
 /// Steps of `importance` between 0 and 1; decimals as people write them come back as they were.
 const IMPORTANCE_STEPS: f32 = 10_000.0;
 const MS_PER_MINUTE: i64 = 60_000;
+const MINUTES_PER_DAY: i32 = 24 * 60;
 
 /// The traits of one memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +146,12 @@ impl Times {
         i64::from(self.minutes[at]) * MS_PER_MINUTE
     }
 
+    /// Days since 1970, UTC.
+    #[inline]
+    pub(super) fn day(&self, at: usize) -> i32 {
+        self.minutes[at].div_euclid(MINUTES_PER_DAY)
+    }
+
     #[inline]
     pub(super) fn has_expired(&self, at: usize, now_ms: i64) -> bool {
         now_ms >= self.soonest_expiry_ms && self.expiries.get(at).is_some_and(|expiry| *expiry <= now_ms)
@@ -193,6 +200,7 @@ mod tests {
             times.push(&Fact { at_ms, expires_ms, ..PLAIN });
         }
         assert_eq!([0, 1, 3].map(|at| times.at_ms(at)), [0, -60_000, 60_000]);
+        assert_eq!([0, 1, 3].map(|at| times.day(at)), [0, -1, 0]);
         assert_eq!([0, 1, 2, 3].map(|at| times.has_expired(at, 7)), [false, false, true, false]);
         assert!(!times.has_expired(2, 6));
         times.set(2, &PLAIN);

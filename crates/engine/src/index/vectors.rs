@@ -1,7 +1,7 @@
 //! Vectors by slot, as they are scanned: one bit a component, and, of stores that are not huge, int8 codes with a scale each.
 
 use super::Slot;
-use crate::vector::{Signs, sign_words, signs};
+use crate::vector::{Signs, fetch_ahead, sign_words, signs};
 
 /// Slots of one block; blocks never move, so growing copies nothing, and a small store takes little.
 const SLOTS_PER_BLOCK: usize = 256;
@@ -88,8 +88,12 @@ impl Vectors {
         if query.dimensions() != self.dimensions || self.dimensions == 0 {
             return;
         }
-        let (block, _) = place(start);
-        for (block, out) in self.blocks.iter().skip(block).zip(out.chunks_mut(SLOTS_PER_BLOCK)) {
+        let blocks = &self.blocks[place(start).0..];
+        for ((at, block), out) in blocks.iter().enumerate().zip(out.chunks_mut(SLOTS_PER_BLOCK)) {
+            // Blocks lie apart, and the processor does not know which one is next.
+            if let Some(next) = blocks.get(at + 1) {
+                fetch_ahead(&next.signs);
+            }
             query.differing(&block.signs, out);
         }
     }

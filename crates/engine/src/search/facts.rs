@@ -32,7 +32,7 @@ impl<'a> Standing<'a> {
         Signals {
             stated: traits.stated().min(STATED_MAX),
             actor: yes(self.is_of_actor(slot)),
-            date: yes(self.speaks_of(at_ms)),
+            date: yes(self.speaks_of(self.index.day(slot))),
             importance: traits.importance() - 0.5,
             recency: (-age_days / RECENCY_HALF_LIFE_DAYS).exp2(),
             ..signals
@@ -42,7 +42,7 @@ impl<'a> Standing<'a> {
     /// The weighted sum of the same, without recency, which breaks ties between the best and chooses nobody.
     pub(super) fn sum(&mut self, weights: &Weights, slot: Slot) -> f32 {
         let traits = self.index.traits(slot);
-        let is_of_day = !self.dates.is_empty() && self.speaks_of(self.index.at_ms(slot));
+        let is_of_day = !self.dates.is_empty() && self.speaks_of(self.index.day(slot));
         traits.stated().min(STATED_MAX) * weights.stated
             + yes(self.is_of_actor(slot)) * weights.actor
             + yes(is_of_day) * weights.date
@@ -61,8 +61,14 @@ impl<'a> Standing<'a> {
         if self.dates.is_empty() {
             return;
         }
+        // What follows one another is often of one day.
+        let (mut last, mut is_spoken_of) = (None, false);
         for (slot, sum) in (start..).zip(sums) {
-            *sum += yes(self.speaks_of(self.index.at_ms(slot))) * weights.date;
+            let day = self.index.day(slot);
+            if last != Some(day) {
+                (last, is_spoken_of) = (Some(day), self.speaks_of(day));
+            }
+            *sum += yes(is_spoken_of) * weights.date;
         }
     }
 
@@ -75,21 +81,23 @@ impl<'a> Standing<'a> {
         !self.actors.is_empty() && self.actors.contains(&self.index.actor(slot))
     }
 
-    fn speaks_of(&mut self, at_ms: i64) -> bool {
+    /// Whether the query speaks of a day, counted from 1970.
+    fn speaks_of(&mut self, day: i32) -> bool {
         if self.dates.is_empty() {
             return false;
         }
-        let is_spoken_of = || self.dates.iter().any(|cue| cue.matches(at_ms));
-        let day = usize::try_from(at_ms.div_euclid(MS_PER_DAY)).ok().filter(|day| *day < DAYS_KEPT);
-        let Some(day) = day else { return is_spoken_of() };
-        if let Some(Some(known)) = self.days.get(day) {
+        let is_spoken_of = || self.dates.iter().any(|cue| cue.matches(i64::from(day) * MS_PER_DAY));
+        let Some(place) = usize::try_from(day).ok().filter(|day| *day < DAYS_KEPT) else {
+            return is_spoken_of();
+        };
+        if let Some(Some(known)) = self.days.get(place) {
             return *known;
         }
         let known = is_spoken_of();
-        if self.days.len() <= day {
-            self.days.resize(day + 1, None);
+        if self.days.len() <= place {
+            self.days.resize(place + 1, None);
         }
-        self.days[day] = Some(known);
+        self.days[place] = Some(known);
         known
     }
 }

@@ -10,7 +10,7 @@ pub(super) struct Parts<'a> {
     pub(super) words: &'a [f32],
     /// In how many components their signs differ from the query's.
     pub(super) differing: &'a [u16],
-    /// What each number of differing signs is worth.
+    /// What each number of differing signs is worth; a power of two of them, the last of which are none's.
     pub(super) meanings: &'a [f32],
     pub(super) glances: GlancesFrom<'a>,
     /// Numbers of who said them, and of those whom the query names.
@@ -41,9 +41,13 @@ unsafe fn add_up_avx2(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
 /// Loops that the compiler makes wide.
 #[inline(always)]
 fn add_up_portable(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
-    let last = parts.meanings.len().saturating_sub(1);
+    let meanings = parts.meanings;
+    assert!(
+        meanings.len().is_power_of_two(),
+        "a mask keeps look-ups within the table, and nothing else need be checked"
+    );
     for ((sum, words), differing) in sums.iter_mut().zip(parts.words).zip(parts.differing) {
-        *sum = words + parts.meanings[usize::from(*differing).min(last)];
+        *sum = words + meanings[usize::from(*differing) & (meanings.len() - 1)];
     }
     for (sum, stated) in sums.iter_mut().zip(parts.glances.stated) {
         *sum += (f32::from(*stated) * STATED_GLANCE).min(STATED_MAX) * weights.stated;
@@ -75,7 +79,8 @@ mod tests {
             let numbers = |step: usize, below: usize| (0..length).map(move |at| at * step % below);
             let words: Vec<f32> = numbers(7, 50).map(|number| number as f32 / 10.0).collect();
             let differing: Vec<u16> = numbers(37, 257).map(|number| number as u16).collect();
-            let meanings: Vec<f32> = (0..257).map(|number| (256 - number) as f32 / 64.0).collect();
+            let meanings: Vec<f32> =
+                (0..512).map(|number: i32| (256 - number).max(0) as f32 / 64.0).collect();
             let (stated, importance): (Vec<u8>, Vec<u8>) =
                 (numbers(91, 256).map(|n| n as u8).collect(), numbers(13, 256).map(|n| n as u8).collect());
             let actors: Vec<u32> = numbers(1, 5).map(|number| number as u32).collect();

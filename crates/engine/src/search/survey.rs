@@ -156,7 +156,8 @@ impl<'a> Survey<'a> {
             worth_near: worth_near(view.index, word.near_count()) * weights.related,
         };
         let vector = view.plan.signs.as_ref();
-        let meanings = estimates(vector.map_or(0, Signs::dimensions));
+        let mut meanings = estimates(vector.map_or(0, Signs::dimensions));
+        meanings.resize(meanings.len().next_power_of_two(), 0.0);
         Self {
             view,
             words: words.iter().map(ahead).collect(),
