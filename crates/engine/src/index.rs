@@ -29,7 +29,7 @@ pub(crate) use posting_list::{PostingList, Slots};
 pub(crate) use sessions::{NONE, Place};
 pub(crate) use traits::{GlancesFrom, IMPORTANCE_GLANCE, STATED_GLANCE, TOKENS_GLANCE, Traits};
 
-/// From how many memories on a store is treated in another way.
+/// From how many memories on a store is treated in another way. What is kept is decided when the index is loaded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
     /// A larger store's postings are read when they are asked for: all at once would keep its first search waiting.
@@ -259,6 +259,7 @@ impl Index {
                 connection.prepare_cached("SELECT rowid FROM keyword WHERE keyword MATCH ?")?;
             let mut rows = statement.query([format!("\"{term}\"")])?;
             let mut slots = Vec::new();
+            // FTS5 answers in the order of rowids.
             while let Some(row) = rows.next()? {
                 slots.extend(self.slot(row.get(0)?).filter(|slot| self.live.has(*slot)));
             }
@@ -280,6 +281,11 @@ impl Index {
     /// How many memories hold `term`.
     pub(crate) fn frequency(&self, connection: &Connection, term: &str) -> Result<usize, EngineError> {
         Ok(self.postings(connection, term)?.map_or(0, |list| list.count()))
+    }
+
+    /// Components of a vector.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.vectors.dimensions()
     }
 
     /// Whether it has the vectors themselves; else it has their signs, and the file the rest.
@@ -355,8 +361,8 @@ impl Index {
     fn name_actor(&mut self, number: u32, name: &str) {
         crate::analysis::for_each_word(name, |word| {
             let numbers = self.actors.entry(word.to_owned()).or_default();
-            if !numbers.contains(&number) {
-                numbers.push(number);
+            if let Err(at) = numbers.binary_search(&number) {
+                numbers.insert(at, number);
             }
         });
     }

@@ -132,6 +132,13 @@ pub struct Reading {
     pub near_words: Vec<NearWord>,
 }
 
+impl Completeness {
+    /// Whether both ran to their ends.
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self == Self::Complete { other } else { self }
+    }
+}
+
 /// A word that means nearly what a word of a query means.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NearWord {

@@ -62,8 +62,8 @@ pub(crate) fn search(
     let looked_up = look_up::look_up(&snapshot, index, &plan, until)?;
     let few = fill::looked_up(&snapshot, index, query)?;
     let view = View { index, plan: &plan, allowed: few.as_deref(), now_ms };
-    scratch.fit(index.slots(), survey::region(view, &looked_up.words, query.limit));
-    gather::gather(view, &looked_up.words, &mut scratch.words);
+    scratch.fit(index.slots(), survey::region(view, &looked_up.words, query.limit, until));
+    let gathered = gather::gather(view, &looked_up.words, until, &mut scratch.words);
     drop(gathering);
     let gather = watch.lap();
     let ranking = stage!("rank").entered();
@@ -73,7 +73,7 @@ pub(crate) fn search(
     let rank = watch.lap();
     let _filling = stage!("fill").entered();
     let mut filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
-    let mut completeness = looked_up.completeness;
+    let mut completeness = looked_up.completeness.and(gathered);
     if filled.is_short && completeness == Completeness::Complete {
         completeness = self::completeness(until);
     }
@@ -81,8 +81,8 @@ pub(crate) fn search(
         // The best candidates were of the wrong kind: ask the filter first, then rank what it allows.
         let allowed = fill::allowed(&snapshot, index, query)?;
         let view = View { allowed: Some(&allowed), ..view };
-        scratch.fit(index.slots(), survey::region(view, &looked_up.words, query.limit));
-        gather::gather(view, &looked_up.words, &mut scratch.words);
+        scratch.fit(index.slots(), survey::region(view, &looked_up.words, query.limit, until));
+        completeness = gather::gather(view, &looked_up.words, until, &mut scratch.words);
         let ranked = rank::rank(&snapshot, view, scratch, query.limit)?;
         filled = fill::fill(&snapshot, query, view, &ranked, scale)?;
     }

@@ -147,6 +147,8 @@ impl Signs {
 fn differing_signs(query: &[u64], rows: &[u64], out: &mut [u16]) {
     #[cfg(target_arch = "x86_64")]
     if let Ok(query) = <&[u64; 4]>::try_from(query)
+        && std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("avx512f")
         && std::arch::is_x86_feature_detected!("avx512vpopcntdq")
         && std::arch::is_x86_feature_detected!("avx512vl")
     {
@@ -281,14 +283,19 @@ mod tests {
         for length in [1, 3, 64, 65, 256, 300, 1_024] {
             let vector =
                 |step: i32| -> Vec<i8> { (0..length).map(|i| (i * step % 255 - 127) as i8).collect() };
-            let (query, rows) = (vector(37), [vector(91), vector(37), vector(13)]);
+            let query = vector(37);
             let bits = |codes: &Vec<i8>| signs(codes).collect::<Vec<u64>>();
             assert_eq!(bits(&query).len(), sign_words(length as usize));
-            let mut out = [0; 3];
-            differing_signs(&bits(&query), &rows.iter().flat_map(bits).collect::<Vec<_>>(), &mut out);
-            let want =
-                rows.map(|row| row.iter().zip(&query).filter(|(a, b)| (**a < 0) != (**b < 0)).count() as u16);
-            assert_eq!(out, want, "{length}");
+            for count in [0, 1, 3, 4, 5, 9] {
+                let rows: Vec<Vec<i8>> =
+                    [91, 37, 13, 7, 19, 53, 29, 61, 3].into_iter().take(count).map(vector).collect();
+                let mut out = vec![9; count];
+                differing_signs(&bits(&query), &rows.iter().flat_map(bits).collect::<Vec<_>>(), &mut out);
+                let differ =
+                    |row: &Vec<i8>| row.iter().zip(&query).filter(|(a, b)| (**a < 0) != (**b < 0)).count();
+                let want: Vec<u16> = rows.iter().map(|row| differ(row) as u16).collect();
+                assert_eq!(out, want, "{length}, {count} rows");
+            }
         }
     }
 

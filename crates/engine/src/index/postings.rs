@@ -16,7 +16,7 @@ use crate::memory::MemoryId;
 /// again.
 const BYTES_KEPT_MAX: usize = 20 * 1024 * 1024;
 
-/// Slots by term; only of memories that exist. Read as they are asked for, unless they were loaded.
+/// Slots by term; those of removed memories may be among them. Read as they are asked for, unless they were loaded.
 #[derive(Debug, Default)]
 pub(super) struct Postings {
     /// Whether a term without a list is in no memory.
@@ -83,11 +83,13 @@ impl Postings {
         }
         let list = Arc::new(PostingList::of(&from_file()?));
         let mut lists = self.lists.write();
-        if lists.bytes + list.size() > BYTES_KEPT_MAX {
+        if lists.bytes + size(term, &list) > BYTES_KEPT_MAX {
             lists.forget_half();
         }
-        lists.bytes += list.size();
-        lists.by_term.insert(term.into(), Arc::clone(&list));
+        lists.bytes += size(term, &list);
+        if let Some(before) = lists.by_term.insert(term.into(), Arc::clone(&list)) {
+            lists.bytes -= size(term, &before).min(lists.bytes);
+        }
         Ok(Some(list).filter(|list| list.count() > 0))
     }
 
@@ -96,7 +98,11 @@ impl Postings {
         let lists = self.lists.get_mut();
         for term in terms.split_ascii_whitespace() {
             match lists.by_term.get_mut(term) {
-                Some(list) => Arc::make_mut(list).add(slot),
+                Some(list) => {
+                    let before = list.size();
+                    Arc::make_mut(list).add(slot);
+                    lists.bytes += list.size().saturating_sub(before);
+                }
                 None if self.is_whole => {
                     lists.by_term.insert(term.into(), Arc::new(PostingList::of(&[slot])));
                 }
@@ -110,7 +116,8 @@ impl Postings {
         self.change(terms, |list| list.remove(slot));
     }
 
-    /// A memory that held these terms exists no more. Its slot stays in the lists.
+    /// A memory that held these terms exists no more. Its slot stays in the lists. A list that was read between the commit and
+    /// this did not have it, and counts one too few until it is read again.
     pub(super) fn forget(&mut self, terms: &str) {
         self.change(terms, PostingList::forget_one);
     }
@@ -127,13 +134,19 @@ impl Postings {
     }
 }
 
+/// Bytes a list takes with its place in the table.
+fn size(term: &str, list: &PostingList) -> usize {
+    const PLACE: usize = 64;
+    list.size() + term.len() + PLACE
+}
+
 impl Lists {
     /// Forgets every other list, whichever that is.
     fn forget_half(&mut self) {
         let (mut is_kept, mut bytes) = (false, 0);
-        self.by_term.retain(|_, list| {
+        self.by_term.retain(|term, list| {
             is_kept = !is_kept;
-            bytes += if is_kept { list.size() } else { 0 };
+            bytes += if is_kept { size(term, list) } else { 0 };
             is_kept
         });
         self.bytes = bytes;

@@ -28,6 +28,10 @@ impl Vectors {
         Self { dimensions, keeps_codes, ..Self::default() }
     }
 
+    pub(super) fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
     pub(super) fn keeps_codes(&self) -> bool {
         self.keeps_codes
     }

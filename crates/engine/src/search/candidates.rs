@@ -13,9 +13,9 @@ use crate::index::{Index, Slot};
 /// Candidates by meaning alone, beside every memory that shares a word with the query.
 const SEMANTIC_CANDIDATES_MIN: usize = 200;
 /// A cosine below this says nothing.
-const COSINE_MIN: f32 = 0.1;
+pub(super) const COSINE_MIN: f32 = 0.1;
 /// Up to this many vectors are compared exactly; more are estimated first, and the likeliest compared.
-pub(super) const COMPARED_EXACTLY_MAX: usize = 2_000;
+const COMPARED_EXACTLY_MAX: usize = 2_000;
 /// Estimated candidates for each one kept: an estimated cosine is off by 0.1 either way.
 const ESTIMATED_PER_KEPT: usize = 2;
 

@@ -13,6 +13,9 @@ use crate::vector::{Quantized, dot, split_bytes};
 /// Ids that may lie between two wanted ones for them to be read in one go.
 const GAP_MAX: i64 = 4;
 
+/// Room that is kept for the next search; a larger one is given back.
+const KEPT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
 /// Vectors read from the file by one search.
 #[derive(Debug, Default)]
 pub(super) struct Codes {
@@ -24,6 +27,9 @@ pub(super) struct Codes {
 
 impl Codes {
     pub(super) fn clear(&mut self) {
+        if self.codes.capacity() > KEPT_BYTES_MAX {
+            *self = Self::default();
+        }
         self.by_slot.clear();
         self.codes.clear();
     }
@@ -36,6 +42,7 @@ impl Codes {
         slots: &[Slot],
     ) -> Result<(), EngineError> {
         let (Some(model_id), false) = (index.model_id(), index.keeps_codes()) else { return Ok(()) };
+        self.dimensions = index.dimensions();
         let mut wanted: Vec<Slot> = slots.to_vec();
         for slot in slots {
             beside(index, *slot, |neighbour| wanted.push(neighbour));
@@ -51,8 +58,9 @@ impl Codes {
             let mut rows = statement.query((index.id(*first), index.id(*last), model_id))?;
             while let Some(row) = rows.next()? {
                 let code = row.get_ref(1)?.as_blob().unwrap_or_default();
-                if let (Some(slot), Some((scale, codes))) = (index.slot(row.get(0)?), split_bytes(code)) {
-                    self.dimensions = codes.len();
+                if let (Some(slot), Some((scale, codes))) = (index.slot(row.get(0)?), split_bytes(code))
+                    && codes.len() == self.dimensions
+                {
                     self.by_slot.insert(slot, (scale, self.codes.len()));
                     self.codes.extend(codes.iter().map(|code| code.cast_signed()));
                 }

@@ -72,13 +72,13 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// Numbers of the actors that the query names.
+    /// Numbers of the actors that the query names, ascending.
     pub(super) fn actors(&self) -> &'a [u32] {
         self.actors
     }
 
     fn is_of_actor(&self, slot: Slot) -> bool {
-        !self.actors.is_empty() && self.actors.contains(&self.index.actor(slot))
+        !self.actors.is_empty() && self.actors.binary_search(&self.index.actor(slot)).is_ok()
     }
 
     /// Whether the query speaks of a day, counted from 1970.

@@ -1,17 +1,29 @@
 //! What words are worth: windowed BM25 over bare postings, near words beside.
 
+use std::time::Instant;
+
 use super::candidates::View;
+use super::completeness;
 use super::lend::lend;
 use super::look_up::{Word, is_telling, worth_near};
 use super::scratch::{Words, Worth};
 use super::survey::Region;
 use crate::index::{Index, PostingList, Slot};
-use crate::query::Ranking;
+use crate::query::{Completeness, Ranking};
 
 /// Fills `found` with what the query's words are worth in every memory, or in every one of the region.
-pub(super) fn gather(view: View<'_>, words: &[Word], found: &mut Words) {
+/// Says whether there was time for all of them.
+pub(super) fn gather(
+    view: View<'_>,
+    words: &[Word],
+    until: Option<Instant>,
+    found: &mut Words,
+) -> Completeness {
     let View { index, plan, .. } = view;
     for word in words {
+        if completeness(until) == Completeness::DeadlineReached {
+            return Completeness::DeadlineReached;
+        }
         found.postings.clear();
         if let Some(list) = &word.own {
             let room = std::mem::take(&mut found.postings);
@@ -22,6 +34,7 @@ pub(super) fn gather(view: View<'_>, words: &[Word], found: &mut Words) {
             add_near(index, word, found);
         }
     }
+    Completeness::Complete
 }
 
 /// The slots of the list that are in the region, in the room of `out`.

@@ -37,7 +37,11 @@ fn walk(index: &Index, from: Slot, mut visit: impl FnMut(Slot, f32) -> bool) {
     let position = index.place(from).position;
     let mut walk = |step: fn(&Place) -> Slot, lent: &[f32]| {
         let mut neighbour = step(index.place(from));
-        while neighbour != NONE {
+        // As many as there are distances: memories without a word all stand in one place.
+        for _ in lent {
+            if neighbour == NONE {
+                break;
+            }
             let place = index.place(neighbour);
             let Some(hit) = lent.get(place.position.abs_diff(position) as usize) else { break };
             if !visit(neighbour, *hit) {

@@ -21,7 +21,7 @@ pub(super) struct Plan {
     pub(super) vector: Option<Quantized>,
     /// The signs of the same vector.
     pub(super) signs: Option<Signs>,
-    /// Numbers of the actors the query names.
+    /// Numbers of the actors the query names, ascending.
     pub(super) actors: Vec<u32>,
     pub(super) dates: Vec<DateCue>,
     pub(super) ranking: Ranking,
@@ -62,7 +62,9 @@ impl Plan {
         if query.ranking == Ranking::Bm25 || query.text.trim().is_empty() {
             return plan;
         }
-        let embedded = query.embedded.as_ref().filter(|embedded| index.speaks(&embedded.model));
+        let embedded = query.embedded.as_ref().filter(|embedded| {
+            index.speaks(&embedded.model) && embedded.values.len() == embedded.model.dimensions
+        });
         plan.vector = embedded.map(|e| Quantized::of(&e.values)).filter(|v| v.scale > 0.0);
         plan.signs = plan.vector.as_ref().map(|vector| Signs::of(&vector.codes));
         plan.dates = cues::dates(&query.text, now_ms);
@@ -72,6 +74,9 @@ impl Plan {
             asked.near = near(&asked.token, &query.near_words, NEAR_MAX - followed);
             followed += asked.near.len();
         }
+        // Two words may be of one name.
+        plan.actors.sort_unstable();
+        plan.actors.dedup();
         plan
     }
 

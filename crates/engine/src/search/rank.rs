@@ -14,6 +14,8 @@ use crate::index::Slot;
 
 /// Candidates ranked for each hit asked for; the filter may refuse some.
 const RANKED_PER_HIT: usize = 20;
+/// Most candidates, however many hits are asked for: a huge store reads the vectors of each from the file.
+const RANKED_MAX: usize = 20_000;
 /// Fewest candidates whose neighbours and sessions are looked at: more than any question has answers.
 const RANKED_MIN: usize = 200;
 
@@ -34,7 +36,7 @@ impl Ranked {
 
 /// Candidates that are ranked when a page of `limit` is wanted.
 pub(super) fn candidates_kept(limit: usize) -> usize {
-    limit.saturating_mul(RANKED_PER_HIT).max(RANKED_MIN)
+    limit.saturating_mul(RANKED_PER_HIT).clamp(RANKED_MIN, RANKED_MAX)
 }
 
 /// The best candidates, best first.

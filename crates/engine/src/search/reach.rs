@@ -13,7 +13,7 @@ pub(super) struct Parts<'a> {
     /// What each number of differing signs is worth; a power of two of them, the last of which are none's.
     pub(super) meanings: &'a [f32],
     pub(super) glances: GlancesFrom<'a>,
-    /// Numbers of who said them, and of those whom the query names.
+    /// Numbers of who said them, and, ascending, of those whom the query names.
     pub(super) actors: &'a [u32],
     pub(super) asked: &'a [u32],
 }
@@ -55,16 +55,25 @@ fn add_up_portable(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
     for (sum, importance) in sums.iter_mut().zip(parts.glances.importance) {
         *sum += (f32::from(*importance) * IMPORTANCE_GLANCE - 0.5) * weights.importance;
     }
-    for asked in parts.asked {
-        for (sum, actor) in sums.iter_mut().zip(parts.actors) {
-            *sum += if actor == asked { weights.actor } else { 0.0 };
+    let of_actor = |is_asked: bool| if is_asked { weights.actor } else { 0.0 };
+    match parts.asked {
+        [] => {}
+        [asked] => {
+            for (sum, actor) in sums.iter_mut().zip(parts.actors) {
+                *sum += of_actor(actor == asked);
+            }
+        }
+        many => {
+            for (sum, actor) in sums.iter_mut().zip(parts.actors) {
+                *sum += of_actor(many.binary_search(actor).is_ok());
+            }
         }
     }
 }
 
-/// Whether one of them is greater; all are compared, because hardly ever one is.
-pub(super) fn holds_more(values: &[f32], than: f32) -> bool {
-    values.iter().filter(|value| **value > than).count() > 0
+/// Whether one of them is at least so much; all are compared, because hardly ever one is.
+pub(super) fn reaches(values: &[f32], least: f32) -> bool {
+    values.iter().filter(|value| **value >= least).count() > 0
 }
 
 #[cfg(test)]
@@ -75,7 +84,9 @@ mod tests {
     #[test]
     fn everything_is_added_up_at_every_length() {
         let weights = Weights::of(Ranking::Hybrid);
-        for length in [0, 1, 7, 8, 33, 1_000] {
+        for (length, asked) in
+            [(0, vec![3]), (1, vec![]), (7, vec![3]), (8, vec![1, 3]), (33, vec![]), (1_000, vec![3, 4])]
+        {
             let numbers = |step: usize, below: usize| (0..length).map(move |at| at * step % below);
             let words: Vec<f32> = numbers(7, 50).map(|number| number as f32 / 10.0).collect();
             let differing: Vec<u16> = numbers(37, 257).map(|number| number as u16).collect();
@@ -90,7 +101,7 @@ mod tests {
                 meanings: &meanings,
                 glances: GlancesFrom { tokens: &[], stated: &stated, importance: &importance },
                 actors: &actors,
-                asked: &[3],
+                asked: &asked,
             };
             let (mut sums, mut plain) = (Vec::new(), vec![0.0; length]);
             add_up(&parts, weights, &mut sums);
@@ -99,7 +110,7 @@ mod tests {
             for at in 0..length {
                 let stated = (f32::from(stated[at]) / 64.0).min(STATED_MAX) * weights.stated;
                 let importance = (f32::from(importance[at]) / 255.0 - 0.5) * weights.importance;
-                let actor = if actors[at] == 3 { weights.actor } else { 0.0 };
+                let actor = if asked.contains(&actors[at]) { weights.actor } else { 0.0 };
                 let want = words[at] + meanings[usize::from(differing[at])] + stated + importance + actor;
                 assert!(
                     (sums[at] - want).abs() < 1e-4 && (plain[at] - want).abs() < 1e-4,
@@ -114,7 +125,7 @@ mod tests {
         for at in [0, 5, 31] {
             let mut values = [1.0; 32];
             values[at] = 2.0;
-            assert!(holds_more(&values, 1.0) && !holds_more(&values, 2.0));
+            assert!(reaches(&values, 2.0) && !reaches(&values, 2.1));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use rusqlite::Connection;
+use unicode_normalization::char::is_combining_mark;
 
 use super::completeness;
 use crate::analysis::{self, Token};
@@ -150,7 +151,12 @@ fn read_again(query: &SearchQuery, corrections: &[Correction]) -> SearchQuery {
 
 /// `text` with its misspelt words replaced, all else as it was.
 fn respelled(text: &str, corrections: &[Correction]) -> String {
-    let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '\u{2019}');
+    // Scripts without blanks are words of their own, whatever stands beside them.
+    let is_inner = |c: char| {
+        (c.is_alphanumeric() && !analysis::is_cjk(c))
+            || is_combining_mark(c)
+            || matches!(c, '\'' | '\u{2019}')
+    };
     let mut respelled = String::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
@@ -183,6 +189,10 @@ mod tests {
         check("When did Carolne's mother adotp?", "When did caroline mother adopt?");
         check("adotp, ADOTP; \u{201c}Adotp\u{201d}", "adopt, adopt; \u{201c}adopt\u{201d}");
         check("adotper 'tis", "adotper 'tis");
+        check("\u{6771}\u{4eac}adotp", "\u{6771}\u{4eac}adopt");
+        check("adotp\u{306b}\u{3064}\u{3044}\u{3066}", "adopt\u{306b}\u{3064}\u{3044}\u{3066}");
+        check("adotp\u{c5d0}\u{c11c}", "adopt\u{c5d0}\u{c11c}");
+        check("adotp\u{301}", "adopt");
         check("", "");
         check(" \u{6771}\u{4eac} \u{1f642} ", " \u{6771}\u{4eac} \u{1f642} ");
     }

@@ -2,18 +2,21 @@
 //! block by block so that the sums stay in the processor's caches, and the best memories and their neighbours are the
 //! region that the rest of the search looks at.
 
+use std::time::Instant;
+
 use super::best::Best;
-use super::candidates::View;
+use super::candidates::{COSINE_MIN, View};
+use super::completeness;
 use super::facts::Standing;
 use super::lend::within_reach;
 use super::length::breadth_share;
 use super::look_up::{Word, worth_near};
 use super::meaning::estimates;
 use super::rank::candidates_kept;
-use super::reach::{Parts, add_up, holds_more};
+use super::reach::{Parts, add_up, reaches};
 use super::weights::Weights;
 use crate::index::{Bits, Slot, Slots, TOKENS_GLANCE};
-use crate::query::Ranking;
+use crate::query::{Completeness, Ranking};
 use crate::vector::Signs;
 
 /// Up to this many slots that a filter allows are all in the region.
@@ -68,18 +71,23 @@ impl Region {
 
 /// Where it is worth looking for the best `limit`; `None` where everything is looked at: in a store that is not large, and
 /// by the baseline.
-pub(super) fn region(view: View<'_>, words: &[Word], limit: usize) -> Option<Region> {
+///
+/// Past its deadline it ends with what it has seen.
+pub(super) fn region(view: View<'_>, words: &[Word], limit: usize, until: Option<Instant>) -> Option<Region> {
     let is_surveyed = view.index.is_large() && view.plan.ranking == Ranking::Hybrid;
     is_surveyed.then(|| match view.allowed {
         Some(few) if few.len() <= FEW_MAX => Region::around(view, few.iter().copied()),
-        Some(_) | None => survey(view, words, candidates_kept(limit)),
+        Some(_) | None => survey(view, words, candidates_kept(limit), until),
     })
 }
 
 /// The region of the best `keep` memories.
-fn survey(view: View<'_>, words: &[Word], keep: usize) -> Region {
+fn survey(view: View<'_>, words: &[Word], keep: usize, until: Option<Instant>) -> Region {
     let mut survey = Survey::new(view, words, keep);
     for start in (0..view.index.slots()).step_by(BLOCK) {
+        if completeness(until) == Completeness::DeadlineReached {
+            break;
+        }
         survey.look_at(start as Slot);
     }
     let anchors = survey.anchors.take().into_iter().chain(survey.lenders.take());
@@ -93,6 +101,8 @@ struct Survey<'a> {
     vector: Option<&'a Signs>,
     /// What each number of differing signs is worth.
     meanings: Vec<f32>,
+    /// One that is not greater says nothing.
+    meaning_min: f32,
     weights: &'static Weights,
     standing: Standing<'a>,
     /// What a memory keeps of its words' worth, by a glance at its length.
@@ -163,6 +173,7 @@ impl<'a> Survey<'a> {
             words: words.iter().map(ahead).collect(),
             vector,
             meanings: meanings.into_iter().map(|cosine| cosine * weights.meaning).collect(),
+            meaning_min: if vector.is_some() { COSINE_MIN * weights.meaning } else { f32::INFINITY },
             weights,
             standing,
             shares: (0..256)
@@ -192,9 +203,10 @@ impl<'a> Survey<'a> {
         add_up(&parts, self.weights, &mut block.totals);
         self.standing.add_days(self.weights, start, &mut block.totals);
         for (first, totals) in (0..).step_by(CHUNK).zip(block.totals.chunks(CHUNK)) {
-            if holds_more(totals, self.anchors.floor()) {
+            if reaches(totals, self.anchors.floor()) {
                 for (at, total) in (first..).zip(totals) {
-                    if *total > self.anchors.floor() {
+                    let says = sums[at] > 0.0 || self.meanings[differing[at] as usize] > self.meaning_min;
+                    if says && *total >= self.anchors.floor() {
                         // A long memory holds any word more easily.
                         let lost = sums[at] * (1.0 - self.shares[glances.tokens[at] as usize]);
                         self.consider(start + at as Slot, total - lost);
@@ -203,8 +215,10 @@ impl<'a> Survey<'a> {
             }
         }
         for (first, sums) in (start..).step_by(CHUNK).zip(sums.chunks(CHUNK)) {
-            if holds_more(sums, self.lenders.floor().max(0.0)) {
+            if reaches(sums, self.lenders.floor().max(f32::MIN_POSITIVE)) {
+                let View { index, now_ms, .. } = self.view;
                 let lenders = (first..).zip(sums).filter(|(_, words)| **words > 0.0);
+                let lenders = lenders.filter(|(slot, _)| index.is_live(*slot, now_ms));
                 lenders.for_each(|(slot, words)| self.lenders.add(*words, slot));
             }
         }
@@ -238,7 +252,7 @@ impl<'a> Survey<'a> {
 
     fn consider(&mut self, slot: Slot, sum: f32) {
         let is_allowed = self.allowed.as_ref().is_none_or(|allowed| allowed.has(slot));
-        if is_allowed && sum > self.anchors.floor() && self.view.index.is_live(slot, self.view.now_ms) {
+        if is_allowed && sum >= self.anchors.floor() && self.view.index.is_live(slot, self.view.now_ms) {
             self.anchors.add(sum, slot);
         }
     }
@@ -390,5 +404,63 @@ mod tests {
         marked.retain(|id| other.get(*id).is_ok());
         let lost = marked.iter().filter(|id| !found.iter().any(|hit| hit.memory.id == **id));
         assert_eq!(lost.collect::<Vec<_>>(), Vec::<&MemoryId>::new(), "{name}");
+    }
+
+    /// Stores `texts` with the days they happened on, and asks the store as a small and as a large one.
+    fn ask(
+        texts: &[(String, &str)],
+        gone: std::ops::Range<usize>,
+        query: &SearchQuery,
+    ) -> [Vec<MemoryId>; 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("engram.db");
+        let large = Sizes { searched_whole_max: 100, ..Sizes::default() };
+        let stores = [open(&file, Sizes { searched_whole_max: usize::MAX, ..large }), open(&file, large)];
+        for texts in texts.chunks(1_000) {
+            let memory = |(text, day): &(String, &str)| NewMemory {
+                content: text.clone(),
+                session_id: Some("one".into()),
+                event_time: format!("{day}T12:00:00Z").parse().ok(),
+                ..NewMemory::default()
+            };
+            let drafts = texts.iter().map(|text| Draft { memory: memory(text), embedded: None });
+            stores[0].create(drafts.collect(), None, Bounds::NONE).unwrap();
+        }
+        stores[1].search(query).unwrap();
+        for at in gone {
+            stores[1].delete(at as MemoryId + 1).unwrap();
+        }
+        stores.map(|store| store.search(query).unwrap().hits.into_iter().map(|hit| hit.memory.id).collect())
+    }
+
+    fn query(text: &str) -> SearchQuery {
+        SearchQuery { text: text.into(), limit: 10, ..SearchQuery::default() }
+    }
+
+    #[test]
+    fn the_newest_of_equals_are_found() {
+        let texts = vec![("build passed".to_owned(), "2024-01-01"); 2_000];
+        let newest: Vec<MemoryId> = (1_991..=2_000).rev().collect();
+        assert_eq!(ask(&texts, 0..0, &query("build passed")), [newest.clone(), newest]);
+    }
+
+    #[test]
+    fn memories_of_the_day_without_a_word_of_the_query_do_not_crowd_out_those_that_have_one() {
+        let filler = "nothing of note was said here by anybody at all today";
+        let mut texts: Vec<_> = (0..2_000).map(|at| (format!("{filler} n{at}"), "2024-05-08")).collect();
+        texts.extend((0..400).map(|at| (format!("pizza p{at}"), "2024-07-01")));
+        let [small, large] = ask(&texts, 0..0, &SearchQuery { limit: 400, ..query("pizza in May 2024") });
+        assert_eq!((small.len(), large), (400, small));
+    }
+
+    #[test]
+    fn removed_memories_lend_to_nobody_and_take_nobodys_place() {
+        let mut texts: Vec<_> = (0..400).map(|_| ("zebra quagga".to_owned(), "2024-01-01")).collect();
+        texts.extend((0..2_000).map(|at| (format!("plain words about the weather of w{at}"), "2024-01-01")));
+        texts.push(("who saw the zebra".to_owned(), "2024-01-01"));
+        texts.push(("Anna saw it near the river with her own eyes".to_owned(), "2024-01-01"));
+        let [small, large] = ask(&texts, 0..400, &query("zebra quagga"));
+        assert_eq!(small[..2], large[..2]);
+        assert_eq!(large[0], 2_402, "the answer beside the question");
     }
 }

@@ -1,5 +1,7 @@
 //! The rows beside a memory's own: postings, words, facts, vector, and the names they refer to by number.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{Analysed, Session, ms};
@@ -21,7 +23,7 @@ impl Session<'_> {
         self.connection
             .prepare_cached("INSERT INTO keyword (rowid, terms) VALUES (?, ?)")?
             .execute((id, &analysed.terms))?;
-        self.changes.push(IndexChange::Terms { id, gone, now: analysed.terms.clone() });
+        self.changes.push(terms_change(id, &gone, &analysed.terms));
         for word in &analysed.words {
             if self.words.is_news(word) {
                 typo::learn(self.connection, word)?;
@@ -159,6 +161,16 @@ impl Session<'_> {
         self.actors.insert(name.to_owned(), number);
         Ok(number)
     }
+}
+
+/// What changes of the terms of a memory; what stays is not touched in any list.
+fn terms_change(id: MemoryId, before: &str, after: &str) -> IndexChange {
+    let only = |terms: &str, other: &str| {
+        let other: HashSet<&str> = other.split_ascii_whitespace().collect();
+        let terms = terms.split_ascii_whitespace().filter(|term| !other.contains(term));
+        terms.collect::<Vec<_>>().join(" ")
+    };
+    IndexChange::Terms { id, gone: only(before, after), now: only(after, before) }
 }
 
 /// The row of a model, made when it is new.
