@@ -205,8 +205,9 @@ impl<'a> Survey<'a> {
         for (first, totals) in (0..).step_by(CHUNK).zip(block.totals.chunks(CHUNK)) {
             if reaches(totals, self.anchors.floor()) {
                 for (at, total) in (first..).zip(totals) {
-                    let says = sums[at] > 0.0 || self.meanings[differing[at] as usize] > self.meaning_min;
-                    if says && *total >= self.anchors.floor() {
+                    if *total >= self.anchors.floor()
+                        && (sums[at] > 0.0 || self.meanings[usize::from(differing[at])] > self.meaning_min)
+                    {
                         // A long memory holds any word more easily.
                         let lost = sums[at] * (1.0 - self.shares[glances.tokens[at] as usize]);
                         self.consider(start + at as Slot, total - lost);
@@ -215,7 +216,8 @@ impl<'a> Survey<'a> {
             }
         }
         for (first, sums) in (start..).step_by(CHUNK).zip(sums.chunks(CHUNK)) {
-            if reaches(sums, self.lenders.floor().max(f32::MIN_POSITIVE)) {
+            // Which of equals lends matters less than how many are looked at.
+            if reaches(sums, self.lenders.floor().max(0.0).next_up()) {
                 let View { index, now_ms, .. } = self.view;
                 let lenders = (first..).zip(sums).filter(|(_, words)| **words > 0.0);
                 let lenders = lenders.filter(|(slot, _)| index.is_live(*slot, now_ms));
