@@ -35,7 +35,7 @@ pub(super) fn candidates(view: View<'_>, scratch: &mut Scratch, keep: usize, lim
     let slots = view.index.slots();
     let is_region = scratch.words.region().is_some();
     match view.allowed {
-        None if view.plan.vector.is_none() => by_words(view, &scratch.words, |_| 0.0, keep),
+        None if view.plan.vector.is_none() => by_words(view, &scratch.words, keep),
         None if !is_region && slots <= COMPARED_EXACTLY_MAX => {
             compared(view, scratch, 0..slots as Slot, keep, wanted)
         }
@@ -138,12 +138,12 @@ fn differing_signs(view: View<'_>, words: &Words, differing: &mut Vec<u16>) -> O
     Some(slots)
 }
 
-/// The best `keep` of those that share a word with the query.
-fn by_words(view: View<'_>, words: &Words, cosine: impl Fn(Slot) -> f32, keep: usize) -> Vec<Slot> {
+/// The best `keep` of those that share a word with a query that has no vector.
+fn by_words(view: View<'_>, words: &Words, keep: usize) -> Vec<Slot> {
     let mut sums = Sums::new(view, words, keep);
     for slot in words.touched() {
         if view.index.is_live(*slot, view.now_ms) {
-            sums.add(*slot, cosine(*slot));
+            sums.add(*slot, 0.0);
         }
     }
     sums.best()

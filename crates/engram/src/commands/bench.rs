@@ -7,10 +7,16 @@ mod retrieval;
 mod search;
 mod usage;
 
+use std::borrow::Borrow;
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
+use indicatif::ProgressBar;
+use serde::Serialize;
 
 use crate::cli::Shared;
 use crate::failure::Failure;
+use crate::terminal::{self, Format};
 
 /// Measure speed and retrieval quality
 #[derive(Debug, Args)]
@@ -50,6 +56,29 @@ impl Bench {
             Deed::UsageProcess(process) => process.run().await,
         }
     }
+}
+
+/// Turns while a run goes on.
+fn spinner() -> ProgressBar {
+    let progress = ProgressBar::new_spinner();
+    progress.enable_steady_tick(Duration::from_millis(200));
+    progress
+}
+
+/// Writes a report for a machine, or shows it to people.
+fn present<R: Serialize>(shared: &Shared, report: &R, show: impl FnOnce(&R)) -> Result<(), Failure> {
+    match shared.format() {
+        Format::Json => terminal::json(report),
+        Format::People => {
+            show(report);
+            Ok(())
+        }
+    }
+}
+
+/// Fails with the promises that a run found broken.
+fn must_hold<S: Borrow<str>>(broken: &[S]) -> Result<(), Failure> {
+    if broken.is_empty() { Ok(()) } else { Err(Failure::refused(broken.join("; "))) }
 }
 
 /// A folder for the run, removed after it.

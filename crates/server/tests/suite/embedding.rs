@@ -317,13 +317,7 @@ async fn figures() {
     const TENANTS: usize = 500;
     let house = House::new().await;
     house.remember("default's, about rivers").await;
-    for number in 0..TENANTS {
-        let key = house.another_tenant(&format!("t{number}")).await;
-        let memories: Vec<_> =
-            (0..50).map(|at| json!({"content": format!("memory {at} of {number}")})).collect();
-        let batch = json!({ "memories": memories });
-        house.ask_as(&key, Method::POST, "/v1/memories/batch", batch).await.expect(201);
-    }
+    house.more_tenants(TENANTS, 50).await;
     let house = reopened(house).await;
     let search = async || {
         let asked = std::time::Instant::now();

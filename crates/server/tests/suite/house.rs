@@ -111,6 +111,16 @@ impl House {
         self.post("/v1/memories", json!({ "content": content })).await.expect(201)["id"].as_i64().unwrap()
     }
 
+    /// So many tenants more, each with so many memories.
+    pub(crate) async fn more_tenants(&self, tenants: usize, memories: usize) {
+        for tenant in 0..tenants {
+            let key = self.another_tenant(&format!("t{tenant}")).await;
+            let memory = |number| json!({"content": format!("memory {number} of {tenant}")});
+            let batch = json!({ "memories": (0..memories).map(memory).collect::<Vec<_>>() });
+            self.ask_as(&key, Method::POST, "/v1/memories/batch", batch).await.expect(201);
+        }
+    }
+
     /// Another tenant and a key of it.
     pub(crate) async fn another_tenant(&self, slug: &str) -> String {
         self.ask_locally(Method::POST, "/tenants", json!({ "slug": slug })).await.expect(201);

@@ -185,12 +185,7 @@ async fn figures() {
     const TENANTS: usize = 500;
     let house = House::new().await;
     house.remember("default's, about rivers").await;
-    for n in 0..TENANTS {
-        let key = house.another_tenant(&format!("t{n}")).await;
-        let memories: Vec<_> = (0..20).map(|m| json!({"content": format!("memory {m} of {n}")})).collect();
-        let batch = json!({ "memories": memories });
-        house.ask_as(&key, Method::POST, "/v1/memories/batch", batch).await.expect(201);
-    }
+    house.more_tenants(TENANTS, 20).await;
     let House { app, folder, clock, .. } = house;
     app.shutdown().await;
     drop(app);

@@ -1,16 +1,14 @@
 //! `engram bench gateway`: what the way in costs, and whether it holds under a rush.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use indicatif::ProgressBar;
 
-use super::scratch;
+use super::{must_hold, present, scratch, spinner};
 use crate::bench::gateway::{Plan, Report, run};
 use crate::cli::Shared;
 use crate::failure::Failure;
-use crate::terminal::{self, Format};
+use crate::terminal;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,17 +63,12 @@ impl Gateway {
             active: self.active as usize,
             stores_open_max: self.stores_open.map(|number| number as usize),
         };
-        let progress = ProgressBar::new_spinner();
-        progress.enable_steady_tick(Duration::from_millis(200));
+        let progress = spinner();
         let report = run(&plan, scratch.path(), &progress).await;
         progress.finish_and_clear();
         let report = report?;
-        match shared.format() {
-            Format::Json => terminal::json(&report)?,
-            Format::People => show(&report),
-        }
-        let broken = report.broken();
-        if broken.is_empty() { Ok(()) } else { Err(Failure::refused(broken.join("; "))) }
+        present(shared, &report, show)?;
+        must_hold(&report.broken())
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::scratch;
+use super::{present, scratch};
 use crate::bench::load::{Plan, Report, Scenario, run};
 use crate::cli::Shared;
 use crate::failure::Failure;
-use crate::terminal::{self, Format};
+use crate::terminal;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,13 +75,7 @@ impl Load {
         let report = run(&plan, scratch.path(), &progress).await;
         progress.finish_and_clear();
         let report = report?;
-        match shared.format() {
-            Format::Json => terminal::json(&report),
-            Format::People => {
-                show(&report);
-                Ok(())
-            }
-        }
+        present(shared, &report, show)
     }
 }
 

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use indicatif::ProgressBar;
 
-use super::scratch;
+use super::{must_hold, present, scratch, spinner};
 use crate::bench::operate::{Plan, Report, run};
 use crate::cli::Shared;
 use crate::failure::Failure;
-use crate::terminal::{self, Format};
+use crate::terminal;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,17 +69,12 @@ impl Operate {
             turn,
             seed: self.seed,
         };
-        let progress = ProgressBar::new_spinner();
-        progress.enable_steady_tick(Duration::from_millis(200));
+        let progress = spinner();
         let report = run(&plan, scratch.path(), &progress).await;
         progress.finish_and_clear();
         let report = report?;
-        match shared.format() {
-            Format::Json => terminal::json(&report)?,
-            Format::People => show(&report),
-        }
-        let broken = report.broken();
-        if broken.is_empty() { Ok(()) } else { Err(Failure::refused(broken.join("; "))) }
+        present(shared, &report, show)?;
+        must_hold(&report.broken())
     }
 }
 

@@ -1,16 +1,14 @@
 //! `engram bench search`: how long one search takes, without network and on one thread.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
-use indicatif::ProgressBar;
 
-use super::scratch;
+use super::{present, scratch, spinner};
 use crate::bench::search::{Plan, Report, Row, StoreRow, run};
 use crate::cli::Shared;
 use crate::failure::Failure;
-use crate::terminal::{self, Format};
+use crate::terminal;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,20 +53,13 @@ impl Search {
         let mut sizes = self.sizes;
         sizes.sort_unstable();
         let plan = Plan { sizes, searches: self.searches as usize, seed: self.seed };
-        let progress = ProgressBar::new_spinner();
-        progress.enable_steady_tick(Duration::from_millis(200));
+        let progress = spinner();
         let spinner = progress.clone();
         let measured = tokio::task::spawn_blocking(move || run(&plan, folder.path(), &spinner));
         let report = measured.await.map_err(Failure::refused)?;
         progress.finish_and_clear();
         let report = report?;
-        match shared.format() {
-            Format::Json => terminal::json(&report),
-            Format::People => {
-                show(&report);
-                Ok(())
-            }
-        }
+        present(shared, &report, show)
     }
 }
 
