@@ -49,8 +49,9 @@ async fn every_check_says_what_it_found_and_names_a_page() {
             PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(check["runbook"].as_str().unwrap());
         assert!(page.is_file(), "{check}");
         assert!(!check["detail"].as_str().unwrap().is_empty(), "{check}");
-        // The clock of the house is made up, and the volume has a real one.
-        assert!(check["status"] == "ok" || check["name"] == "clock", "{check}");
+        // The clock of the house is made up, and the volume has a real one; its room is this machine's.
+        let is_the_machines_own = ["clock", "disk_space"].iter().any(|name| check["name"] == *name);
+        assert!(check["status"] == "ok" || is_the_machines_own, "{check}");
     }
     house.get("/checks").await.expect_error(403, "forbidden");
     house.ask_locally(Method::GET, "/checks?tennant=x", Value::Null).await.expect_problems(&["tennant"]);
