@@ -1,6 +1,8 @@
 //! What very many memories have, added up for many at once and roughly: whoever stays below the worst that is kept need
 //! not be looked at.
 
+use std::f32::consts::{FRAC_PI_2, PI};
+
 use super::weights::{STATED_MAX, Weights};
 use crate::index::{GlancesFrom, IMPORTANCE_GLANCE, STATED_GLANCE};
 
@@ -10,8 +12,8 @@ pub(super) struct Parts<'a> {
     pub(super) words: &'a [f32],
     /// In how many components their signs differ from the query's.
     pub(super) differing: &'a [u16],
-    /// What each number of differing signs is worth; a power of two of them, the last of which are none's.
-    pub(super) meanings: &'a [f32],
+    /// Components of a vector; 0 where the query has none.
+    pub(super) dimensions: usize,
     pub(super) glances: GlancesFrom<'a>,
     /// Numbers of who said them, and, ascending, of those whom the query names.
     pub(super) actors: &'a [u32],
@@ -41,19 +43,15 @@ unsafe fn add_up_avx2(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
 /// Loops that the compiler makes wide.
 #[inline(always)]
 fn add_up_portable(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
-    let meanings = parts.meanings;
-    assert!(
-        meanings.len().is_power_of_two(),
-        "a mask keeps look-ups within the table, and nothing else need be checked"
-    );
-    for ((sum, words), differing) in sums.iter_mut().zip(parts.words).zip(parts.differing) {
-        *sum = words + meanings[usize::from(*differing) & (meanings.len() - 1)];
-    }
-    for (sum, stated) in sums.iter_mut().zip(parts.glances.stated) {
-        *sum += (f32::from(*stated) * STATED_GLANCE).min(STATED_MAX) * weights.stated;
-    }
-    for (sum, importance) in sums.iter_mut().zip(parts.glances.importance) {
-        *sum += (f32::from(*importance) * IMPORTANCE_GLANCE - 0.5) * weights.importance;
+    // Half a turn is all signs different.
+    let turn = if parts.dimensions == 0 { 0.0 } else { PI / parts.dimensions as f32 };
+    let meaning = if parts.dimensions == 0 { 0.0 } else { weights.meaning };
+    let glances = parts.glances.stated.iter().zip(parts.glances.importance);
+    let all = sums.iter_mut().zip(parts.words).zip(parts.differing).zip(glances);
+    for (((sum, words), differing), (stated, importance)) in all {
+        let facts = (f32::from(*stated) * STATED_GLANCE).min(STATED_MAX) * weights.stated
+            + (f32::from(*importance) * IMPORTANCE_GLANCE - 0.5) * weights.importance;
+        *sum = words + cosine(f32::from(*differing) * turn) * meaning + facts;
     }
     let of_actor = |is_asked: bool| if is_asked { weights.actor } else { 0.0 };
     match parts.asked {
@@ -71,6 +69,14 @@ fn add_up_portable(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
     }
 }
 
+/// The cosine of an angle, and 0 beyond a right one; within 0.0001 by the first terms of its series.
+#[inline(always)]
+fn cosine(angle: f32) -> f32 {
+    let square = angle * angle;
+    let series = 1.0 + square * (-0.5 + square * (1.0 / 24.0 + square * (-1.0 / 720.0 + square / 40_320.0)));
+    if angle < FRAC_PI_2 { series.max(0.0) } else { 0.0 }
+}
+
 /// Whether one of them is at least so much; all are compared, because hardly ever one is.
 pub(super) fn reaches(values: &[f32], least: f32) -> bool {
     values.iter().filter(|value| **value >= least).count() > 0
@@ -80,6 +86,7 @@ pub(super) fn reaches(values: &[f32], least: f32) -> bool {
 mod tests {
     use super::*;
     use crate::query::Ranking;
+    use crate::search::meaning::estimates;
 
     #[test]
     fn everything_is_added_up_at_every_length() {
@@ -90,15 +97,14 @@ mod tests {
             let numbers = |step: usize, below: usize| (0..length).map(move |at| at * step % below);
             let words: Vec<f32> = numbers(7, 50).map(|number| number as f32 / 10.0).collect();
             let differing: Vec<u16> = numbers(37, 257).map(|number| number as u16).collect();
-            let meanings: Vec<f32> =
-                (0..512).map(|number: i32| (256 - number).max(0) as f32 / 64.0).collect();
+            let meanings = estimates(256);
             let (stated, importance): (Vec<u8>, Vec<u8>) =
                 (numbers(91, 256).map(|n| n as u8).collect(), numbers(13, 256).map(|n| n as u8).collect());
             let actors: Vec<u32> = numbers(1, 5).map(|number| number as u32).collect();
             let parts = Parts {
                 words: &words,
                 differing: &differing,
-                meanings: &meanings,
+                dimensions: 256,
                 glances: GlancesFrom { tokens: &[], stated: &stated, importance: &importance },
                 actors: &actors,
                 asked: &asked,
@@ -111,9 +117,13 @@ mod tests {
                 let stated = (f32::from(stated[at]) / 64.0).min(STATED_MAX) * weights.stated;
                 let importance = (f32::from(importance[at]) / 255.0 - 0.5) * weights.importance;
                 let actor = if asked.contains(&actors[at]) { weights.actor } else { 0.0 };
-                let want = words[at] + meanings[usize::from(differing[at])] + stated + importance + actor;
+                let want = words[at]
+                    + meanings[usize::from(differing[at])] * weights.meaning
+                    + stated
+                    + importance
+                    + actor;
                 assert!(
-                    (sums[at] - want).abs() < 1e-4 && (plain[at] - want).abs() < 1e-4,
+                    (sums[at] - want).abs() < 1e-3 && (plain[at] - want).abs() < 1e-3,
                     "{at} of {length}"
                 );
             }

@@ -99,10 +99,8 @@ struct Survey<'a> {
     view: View<'a>,
     words: Vec<Ahead<'a>>,
     vector: Option<&'a Signs>,
-    /// What each number of differing signs is worth.
-    meanings: Vec<f32>,
-    /// One that is not greater says nothing.
-    meaning_min: f32,
+    /// Vectors of which fewer signs differ say something.
+    differing_max: u16,
     weights: &'static Weights,
     standing: Standing<'a>,
     /// What a memory keeps of its words' worth, by a glance at its length.
@@ -166,14 +164,12 @@ impl<'a> Survey<'a> {
             worth_near: worth_near(view.index, word.near_count()) * weights.related,
         };
         let vector = view.plan.signs.as_ref();
-        let mut meanings = estimates(vector.map_or(0, Signs::dimensions));
-        meanings.resize(meanings.len().next_power_of_two(), 0.0);
+        let meanings = estimates(vector.map_or(0, Signs::dimensions));
         Self {
             view,
             words: words.iter().map(ahead).collect(),
             vector,
-            meanings: meanings.into_iter().map(|cosine| cosine * weights.meaning).collect(),
-            meaning_min: if vector.is_some() { COSINE_MIN * weights.meaning } else { f32::INFINITY },
+            differing_max: meanings.iter().take_while(|cosine| **cosine > COSINE_MIN).count() as u16,
             weights,
             standing,
             shares: (0..256)
@@ -198,15 +194,15 @@ impl<'a> Survey<'a> {
             self.view.index.differing_signs(vector, start, differing);
         }
         let (glances, actors) = self.view.index.glances_from(start);
-        let (meanings, asked) = (&self.meanings, self.standing.actors());
-        let parts = Parts { words: sums, differing, meanings, glances, actors, asked };
+        let (dimensions, asked) = (self.vector.map_or(0, Signs::dimensions), self.standing.actors());
+        let parts = Parts { words: sums, differing, dimensions, glances, actors, asked };
         add_up(&parts, self.weights, &mut block.totals);
         self.standing.add_days(self.weights, start, &mut block.totals);
         for (first, totals) in (0..).step_by(CHUNK).zip(block.totals.chunks(CHUNK)) {
             if reaches(totals, self.anchors.floor()) {
                 for (at, total) in (first..).zip(totals) {
                     if *total >= self.anchors.floor()
-                        && (sums[at] > 0.0 || self.meanings[usize::from(differing[at])] > self.meaning_min)
+                        && (sums[at] > 0.0 || differing[at] < self.differing_max)
                     {
                         // A long memory holds any word more easily.
                         let lost = sums[at] * (1.0 - self.shares[glances.tokens[at] as usize]);
@@ -219,9 +215,11 @@ impl<'a> Survey<'a> {
             // Which of equals lends matters less than how many are looked at.
             if reaches(sums, self.lenders.floor().max(0.0).next_up()) {
                 let View { index, now_ms, .. } = self.view;
-                let lenders = (first..).zip(sums).filter(|(_, words)| **words > 0.0);
-                let lenders = lenders.filter(|(slot, _)| index.is_live(*slot, now_ms));
-                lenders.for_each(|(slot, words)| self.lenders.add(*words, slot));
+                for (slot, words) in (first..).zip(sums) {
+                    if *words > self.lenders.floor().max(0.0) && index.is_live(slot, now_ms) {
+                        self.lenders.add(*words, slot);
+                    }
+                }
             }
         }
         self.block = block;
