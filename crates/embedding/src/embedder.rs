@@ -12,6 +12,7 @@ use crate::near_words::{NearWord, near_words};
 use crate::remote::{Health, RemoteModel};
 use crate::spelling::{Spelling, is_spelt_right, spellings};
 use crate::static_model::StaticModel;
+use crate::writing::is_latin;
 
 /// Text a static model reads between two chances for other tasks to run: about 10 ms of work.
 const BYTES_BETWEEN_YIELDS: usize = 256 * 1024;
@@ -120,6 +121,15 @@ impl Embedding {
     /// Words one edit from `word`; see [`spellings`].
     pub fn spellings(&self, word: &str) -> Vec<Spelling> {
         if self.is_english() { spellings(word) } else { Vec::new() }
+    }
+
+    /// Whether the model knows the writing of `text`: the built-in one knows Latin letters, others whatever they were
+    /// made for.
+    pub fn knows_writing_of(&self, text: &str) -> bool {
+        match &self.provider {
+            Provider::BuiltIn => is_latin(text),
+            Provider::Static(_) | Provider::Local(_) | Provider::Remote(_) => true,
+        }
     }
 
     fn is_english(&self) -> bool {

@@ -24,6 +24,7 @@ mod transformer;
 mod unit;
 mod vocabulary;
 mod wordpiece;
+mod writing;
 
 pub use config::{ApiKey, EmbeddingConfig, LocalConfig, RemoteConfig};
 pub use embedder::Embedding;
@@ -41,3 +42,4 @@ pub use token_estimate::{estimate_tokens, first_tokens};
 pub use transformer::{ModelFlaw, TextKind, Transformer, WINDOWS_MAX};
 pub use vocabulary::{Vocabulary, VocabularyError};
 pub use wordpiece::{Accents, Case, WORD_CHARS_MAX, WordPiece};
+pub use writing::is_latin;

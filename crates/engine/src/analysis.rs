@@ -106,6 +106,25 @@ fn push_lowercase(word: &mut String, character: char) {
     }
 }
 
+/// What a text is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writing {
+    /// Words between blanks.
+    Words,
+    /// Characters in a row: more of them than letters of words.
+    Characters,
+}
+
+impl Writing {
+    pub(crate) fn of(text: &str) -> Self {
+        let (mut characters, mut others) = (0, 0);
+        for character in text.chars().filter(|character| character.is_alphanumeric()) {
+            *(if is_cjk(character) { &mut characters } else { &mut others }) += 1;
+        }
+        if characters > others { Self::Characters } else { Self::Words }
+    }
+}
+
 /// Scripts that write without blanks between words.
 pub(crate) fn is_cjk(character: char) -> bool {
     matches!(u32::from(character),

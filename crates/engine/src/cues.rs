@@ -1,8 +1,10 @@
-//! Dates in a query: calendar dates in whole or part, and times relative to the present.
+//! What a query says beside its words: dates, in whole or part or relative to the present, and who is asked about.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
+
+use crate::analysis::for_each_word;
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -24,6 +26,21 @@ const BEFORE_A_MONTH: &[&str] = &[
     "in", "of", "since", "during", "last", "next", "this", "early", "late", "mid", "by", "until", "before",
     "after",
 ];
+
+/// Words of somebody who speaks of himself, as they are folded.
+const OF_ONESELF: &[&str] = &["i", "im", "ive", "me", "my", "mine", "myself", "we", "us", "our", "ours"];
+/// Words for who is spoken to.
+const OF_THE_OTHER: &[&str] = &["you", "your", "yours"];
+
+/// Whether the text asks what the asker said or did: in the first person, and not what the other said to him.
+pub(crate) fn is_about_the_asker(text: &str) -> bool {
+    let (mut of_oneself, mut of_the_other) = (false, false);
+    for_each_word(text, |word| {
+        of_oneself |= OF_ONESELF.contains(&word);
+        of_the_other |= OF_THE_OTHER.contains(&word);
+    });
+    of_oneself && !of_the_other
+}
 
 /// A time a query speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

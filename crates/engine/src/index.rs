@@ -27,7 +27,7 @@ use vectors::Vectors;
 pub(crate) use bits::Bits;
 pub(crate) use posting_list::{PostingList, Slots};
 pub(crate) use sessions::{NONE, Place};
-pub(crate) use traits::{GlancesFrom, IMPORTANCE_GLANCE, STATED_GLANCE, TOKENS_GLANCE, Traits};
+pub(crate) use traits::{GlancesFrom, IMPORTANCE_GLANCE, STATED_GLANCE, Traits};
 
 /// From how many memories on a store is treated in another way. What is kept is decided when the index is loaded.
 #[derive(Debug, Clone, Copy)]

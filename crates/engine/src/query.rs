@@ -108,6 +108,8 @@ impl SearchQuery {
 pub trait Reader: fmt::Debug + Send + Sync {
     /// What `text` means.
     fn read(&self, text: &str) -> Reading;
+    /// Whether the model that makes the vectors knows the writing of `text`; else its vector counts for little.
+    fn knows_writing_of(&self, text: &str) -> bool;
     /// Whether the folded `word` is spelt right, whether or not a store uses it.
     fn is_spelt_right(&self, word: &str) -> bool;
     /// Words it knows one edit from the folded `word`.

@@ -74,7 +74,7 @@ fn plain_sums(
                 holders.iter().filter(|other| memory.session.is_some() && other.session == memory.session);
             let lent = lent.map(|other| {
                 let distance = memory.position as f64 - other.position as f64;
-                let hit = (-distance.abs() / if distance > 0.0 { 50.0 } else { 35.0 }).exp();
+                let hit = (-distance.abs() / if distance > 0.0 { 65.0 } else { 35.0 }).exp();
                 if hit >= 0.05 { hit } else { 0.0 }
             });
             let own = holds(memory, term);

@@ -136,6 +136,10 @@ impl Reader for Vectors {
         Reading { embedded: self.at_once(text), near_words: self.near_words(text) }
     }
 
+    fn knows_writing_of(&self, text: &str) -> bool {
+        self.embedding.knows_writing_of(text)
+    }
+
     fn is_spelt_right(&self, word: &str) -> bool {
         self.embedding.is_spelt_right(word)
     }

@@ -49,7 +49,6 @@ impl Traits {
 /// The traits of all memories in a byte each: enough to tell who is likely among the best, and little to read of very many.
 #[derive(Debug, Default)]
 pub(super) struct Glances {
-    tokens: Vec<u8>,
     stated: Vec<u8>,
     importance: Vec<u8>,
 }
@@ -57,16 +56,12 @@ pub(super) struct Glances {
 /// Glances at memories in a row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GlancesFrom<'a> {
-    /// In steps of [`TOKENS_GLANCE`], up to 4,080.
-    pub(crate) tokens: &'a [u8],
     /// In steps of [`STATED_GLANCE`], up to 3.98.
     pub(crate) stated: &'a [u8],
     /// In steps of [`IMPORTANCE_GLANCE`].
     pub(crate) importance: &'a [u8],
 }
 
-/// One step of a glance at `tokens`.
-pub(crate) const TOKENS_GLANCE: u32 = 16;
 /// One step of a glance at `stated`.
 pub(crate) const STATED_GLANCE: f32 = 1.0 / 64.0;
 /// One step of a glance at `importance`.
@@ -74,31 +69,24 @@ pub(crate) const IMPORTANCE_GLANCE: f32 = 1.0 / 255.0;
 
 impl Glances {
     pub(super) fn reserve(&mut self, slots: usize) {
-        self.tokens.reserve_exact(slots);
         self.stated.reserve_exact(slots);
         self.importance.reserve_exact(slots);
     }
 
     pub(super) fn push(&mut self, traits: Traits) {
-        self.tokens.push(0);
         self.stated.push(0);
         self.importance.push(0);
         self.set(self.stated.len() - 1, traits);
     }
 
     pub(super) fn set(&mut self, at: usize, traits: Traits) {
-        self.tokens[at] = u8::try_from(traits.tokens() / TOKENS_GLANCE).unwrap_or(u8::MAX);
         // A float that is too great becomes the greatest number there is.
         self.stated[at] = (traits.stated() / STATED_GLANCE).round() as u8;
         self.importance[at] = (traits.importance() / IMPORTANCE_GLANCE).round() as u8;
     }
 
     pub(super) fn from(&self, start: usize) -> GlancesFrom<'_> {
-        GlancesFrom {
-            tokens: &self.tokens[start..],
-            stated: &self.stated[start..],
-            importance: &self.importance[start..],
-        }
+        GlancesFrom { stated: &self.stated[start..], importance: &self.importance[start..] }
     }
 }
 
@@ -188,8 +176,6 @@ mod tests {
             assert!(more.abs() < 0.008);
             let more = f32::from(glances.importance[0]) * IMPORTANCE_GLANCE - traits.importance();
             assert!(more.abs() < 0.002);
-            let less = tokens.min(4_080) - u32::from(glances.tokens[0]) * TOKENS_GLANCE;
-            assert!(less < TOKENS_GLANCE);
         }
     }
 

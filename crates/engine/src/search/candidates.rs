@@ -3,7 +3,6 @@
 
 use super::best::Best;
 use super::facts::Standing;
-use super::length::{breadth_share, breadth_share_most};
 use super::meaning::{estimates, nearest, reached_by};
 use super::plan::Plan;
 use super::scratch::{Scratch, Words};
@@ -152,7 +151,7 @@ fn by_words(view: View<'_>, words: &Words, keep: usize) -> Vec<Slot> {
 /// The signals of a slot's words and meaning.
 pub(super) fn words_and_meaning(view: View<'_>, words: &Words, slot: Slot, cosine: f32) -> Signals {
     let worth = words.worth(slot);
-    let share = breadth_share(view.plan.ranking, view.index.traits(slot).tokens(), view.index.mean_tokens());
+    let share = view.plan.lengths.share(view.index, slot);
     Signals {
         keywords: worth.keywords * share,
         related: worth.related,
@@ -165,9 +164,8 @@ pub(super) fn words_and_meaning(view: View<'_>, words: &Words, slot: Slot, cosin
 struct Sums<'a> {
     view: View<'a>,
     words: &'a Words,
-    weights: &'static Weights,
+    weights: &'a Weights,
     standing: Standing<'a>,
-    mean_tokens: f32,
     /// The most that a word is worth by the length of the memory, and the most that facts add.
     share_most: f32,
     facts_most: f32,
@@ -176,16 +174,15 @@ struct Sums<'a> {
 
 impl<'a> Sums<'a> {
     fn new(view: View<'a>, words: &'a Words, keep: usize) -> Self {
-        let weights = Weights::of(view.plan.ranking);
+        let weights = &view.plan.weights;
         let standing = Standing::of(view.plan, view.index);
         Self {
             view,
             words,
             weights,
-            share_most: breadth_share_most(view.plan.ranking),
+            share_most: view.plan.lengths.share_most(),
             facts_most: standing.most(weights),
             standing,
-            mean_tokens: view.index.mean_tokens(),
             best: Best::new(keep),
         }
     }
@@ -202,8 +199,7 @@ impl<'a> Sums<'a> {
     }
 
     fn add_with_facts(&mut self, slot: Slot, keywords: f32, beside: f32) {
-        let tokens = self.view.index.traits(slot).tokens();
-        let share = breadth_share(self.view.plan.ranking, tokens, self.mean_tokens);
+        let share = self.view.plan.lengths.share(self.view.index, slot);
         let facts = self.standing.sum(self.weights, slot);
         self.best.add(keywords * share + beside + facts, slot);
     }

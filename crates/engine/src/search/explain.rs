@@ -2,7 +2,6 @@
 
 use super::plan::Plan;
 use super::rank::Ranked;
-use super::weights::Weights;
 use crate::analysis;
 use crate::memory::Memory;
 use crate::query::{Explanation, Signal};
@@ -18,7 +17,7 @@ pub(super) fn explain(plan: &Plan, ranked: &Ranked, memory: &Memory) -> Explanat
     Explanation {
         raw: shown(ranked.raw),
         matched_terms: matched.cloned().collect(),
-        signals: ranked.signals.named(Weights::of(plan.ranking)).map(signal).to_vec(),
+        signals: ranked.signals.named(&plan.weights).map(signal).to_vec(),
         repeats: None,
     }
 }

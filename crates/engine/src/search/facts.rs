@@ -108,7 +108,9 @@ fn yes(is: bool) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::length::Lengths;
     use super::*;
+    use crate::analysis::Writing;
     use crate::index::{Fact, IndexChange, Sizes};
     use crate::query::Ranking;
 
@@ -125,6 +127,8 @@ mod tests {
             actors: vec![ACTOR],
             dates: crate::cues::dates(dates, 0),
             ranking: Ranking::Hybrid,
+            weights: Weights::of(Ranking::Hybrid, Writing::Words, true),
+            lengths: Lengths::OfTurns,
         }
     }
 
@@ -167,7 +171,8 @@ mod tests {
     #[test]
     fn the_sum_is_that_of_the_signals_without_recency_and_at_most_the_most() {
         let index = index(&[(6, 7, MAY_8, 0.8), (6, 7, MAY_9, 0.8), (60, 8, MAY_8, 1.0), (1, 8, MAY_9, 0.0)]);
-        let (plan, weights) = (plan("on 8 May 2023"), Weights::of(Ranking::Hybrid));
+        let plan = plan("on 8 May 2023");
+        let weights = &plan.weights;
         let mut standing = Standing::of(&plan, &index);
         for slot in 0..4 {
             let sum = standing.sum(weights, slot);

@@ -1,10 +1,10 @@
 //! A second hop: what the best memories so far have in common is what the question is about, in the store's own
 //! words. Source: J. J. Rocchio, "Relevance feedback in information retrieval", 1971.
 
+use super::candidates::View;
 use super::codes::Codes;
-use super::length::clarity;
+use super::plan::Plan;
 use super::rank::Ranked;
-use super::weights::Weights;
 use crate::index::Index;
 use crate::vector::{Quantized, dot};
 
@@ -12,7 +12,8 @@ use crate::vector::{Quantized, dot};
 const BEST: usize = 3;
 
 /// Fills `alike` of every candidate: its cosine with the mean vector of the best ones.
-pub(super) fn look_alike(index: &Index, codes: &Codes, ranked: &mut [Ranked], weights: &Weights) {
+pub(super) fn look_alike(view: View<'_>, codes: &Codes, ranked: &mut [Ranked]) {
+    let (index, Plan { weights, lengths, .. }) = (view.index, view.plan);
     if weights.alike == 0.0 || ranked.len() <= BEST {
         return;
     }
@@ -21,7 +22,7 @@ pub(super) fn look_alike(index: &Index, codes: &Codes, ranked: &mut [Ranked], we
     for candidate in ranked {
         if let Some((scale, codes)) = codes.get(index, candidate.slot) {
             let cosine = (dot(&mean.codes, codes) as f32 * scale * mean.scale).max(0.0);
-            candidate.signals.alike = cosine * clarity(index.traits(candidate.slot).tokens());
+            candidate.signals.alike = cosine * lengths.clarity(index, candidate.slot);
             candidate.raw += candidate.signals.alike * weights.alike;
         }
     }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use super::scratch::Words;
 use crate::index::{Index, NONE, Place, Slot};
 
-/// A hit in an earlier memory of the session counts `exp(-distance / 50)`, distance in tokens.
-const TOKENS_BACKWARD: f32 = 50.0;
+/// A hit in an earlier memory of the session counts `exp(-distance / 65)`, distance in tokens.
+const TOKENS_BACKWARD: f32 = 65.0;
 /// The same for a hit in a later memory.
 const TOKENS_FORWARD: f32 = 35.0;
 /// Borrowed hits weaker than this are not worth the walk.

@@ -1,62 +1,139 @@
-//! What the length of a memory does to its words and to its vector. Short memories are all alike: a short one
-//! is not better for being short. A long one holds any word more easily, and its vector is a blur of all it says.
+//! What the length of a memory does to its words and to its vector. Short memories are all alike: a short one is not
+//! better for being short. A long turn of a conversation holds any word more easily, and its vector is a blur of all it
+//! says; a text that stands alone is as long as it has to be.
 
+use crate::analysis::Writing;
+use crate::index::{Index, NONE, Slot};
 use crate::query::Ranking;
 
-/// A memory of more words than this is long: some five sentences.
-const LONG_TOKENS: f32 = 80.0;
-/// BM25's length normalisation, of long memories only.
+/// A turn of more words than this is long: some eight sentences.
+const LONG_TOKENS: f32 = 120.0;
+/// BM25's length normalisation, of long turns only.
 const B: f32 = 0.3;
+/// The same where characters and pairs of them are the words: some ten characters, and any text of more holds one of a
+/// query's by chance.
+const LONG_CHARACTER_TOKENS: f32 = 20.0;
+const B_OF_CHARACTERS: f32 = 0.5;
 /// The baseline's length normalisation; the value of Lucene and FTS5.
 const B_BASELINE: f32 = 0.75;
 /// BM25's term saturation; the value of Lucene and FTS5.
 const K1: f32 = 1.2;
 
-/// BM25's length factor: 1 for a memory that is not long, more for a long one.
-fn breadth(tokens: u32) -> f32 {
-    1.0 - B + B * (tokens as f32 / LONG_TOKENS).max(1.0)
+/// How the length of memories is judged in one search.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Lengths {
+    /// Turns beyond a length.
+    OfTurns,
+    /// Every memory beyond a length.
+    OfCharacters,
+    /// Beside the mean: the baseline.
+    BesideMean { mean_tokens: f32 },
 }
 
-/// The most that [`breadth_share`] gives: the baseline's, to a memory of hardly a word.
-const BREADTH_SHARE_MAX: f32 = (K1 + 1.0) / (1.0 + K1 * (1.0 - B_BASELINE));
+impl Lengths {
+    pub(super) fn of(ranking: Ranking, writing: Writing, mean_tokens: f32) -> Self {
+        match (ranking, writing) {
+            (Ranking::Bm25, _) => Self::BesideMean { mean_tokens },
+            (Ranking::Hybrid, Writing::Words) => Self::OfTurns,
+            (Ranking::Hybrid, Writing::Characters) => Self::OfCharacters,
+        }
+    }
 
-/// The most that [`breadth_share`] gives with this ranking.
-pub(super) fn breadth_share_most(ranking: Ranking) -> f32 {
-    match ranking {
-        Ranking::Hybrid => 1.0,
-        Ranking::Bm25 => BREADTH_SHARE_MAX,
+    /// What BM25 leaves of a hit in the memory, for a term that counts once (its `tf` is 1).
+    pub(super) fn share(self, index: &Index, slot: Slot) -> f32 {
+        let tokens = index.traits(slot).tokens() as f32;
+        match self {
+            Self::OfTurns if tokens <= LONG_TOKENS || stands_alone(index, slot) => 1.0,
+            Self::OfTurns => left(B, tokens / LONG_TOKENS),
+            Self::OfCharacters => left(B_OF_CHARACTERS, (tokens / LONG_CHARACTER_TOKENS).max(1.0)),
+            Self::BesideMean { mean_tokens } => left(B_BASELINE, tokens / mean_tokens),
+        }
+    }
+
+    /// The most that [`share`](Self::share) gives: the baseline's, to a memory of hardly a word.
+    pub(super) fn share_most(self) -> f32 {
+        match self {
+            Self::OfTurns | Self::OfCharacters => 1.0,
+            Self::BesideMean { .. } => left(B_BASELINE, 0.0),
+        }
+    }
+
+    /// How much the memory's vector tells: 1 where it is not long, less where it is.
+    pub(super) fn clarity(self, index: &Index, slot: Slot) -> f32 {
+        let tokens = index.traits(slot).tokens().max(1) as f32;
+        match self {
+            Self::OfTurns if tokens <= LONG_TOKENS || stands_alone(index, slot) => 1.0,
+            Self::OfTurns => LONG_TOKENS / tokens,
+            Self::OfCharacters => (LONG_CHARACTER_TOKENS / tokens).min(1.0),
+            Self::BesideMean { .. } => 1.0,
+        }
     }
 }
 
-/// What BM25 leaves of a hit in a memory of `tokens` words, for a term that counts once (its `tf` is 1).
-pub(super) fn breadth_share(ranking: Ranking, tokens: u32, mean_tokens: f32) -> f32 {
-    let length = match ranking {
-        Ranking::Hybrid if tokens as f32 <= LONG_TOKENS => return 1.0,
-        Ranking::Hybrid => breadth(tokens),
-        Ranking::Bm25 => 1.0 - B_BASELINE + B_BASELINE * tokens as f32 / mean_tokens,
-    };
-    (K1 + 1.0) / (1.0 + K1 * length)
+/// BM25's saturation of one hit in a memory `length` times as long as an ordinary one.
+fn left(b: f32, length: f32) -> f32 {
+    (K1 + 1.0) / (1.0 + K1 * (1.0 - b + b * length))
 }
 
-/// How much a memory's vector tells: 1 for one that is not long, less for a long one.
-pub(super) fn clarity(tokens: u32) -> f32 {
-    (LONG_TOKENS / tokens.max(1) as f32).min(1.0)
+/// Whether no memory of its session is before or after it.
+fn stands_alone(index: &Index, slot: Slot) -> bool {
+    let place = index.place(slot);
+    place.before == NONE && place.after == NONE
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::{Fact, IndexChange, Sizes};
+
+    /// Two turns of one session and a text that stands alone, all of so many words.
+    fn index(tokens: u32) -> Index {
+        let mut index = Index::empty(None, 0, Sizes::default());
+        for (id, session) in [(1, 7), (2, 7), (3, 0)] {
+            let fact = Fact {
+                tokens,
+                stated: tokens,
+                session,
+                position: id as u32 * 1_000,
+                actor: 0,
+                at_ms: 0,
+                expires_ms: i64::MAX,
+                importance: 0.5,
+            };
+            index.apply(IndexChange::Put { id, fact });
+        }
+        index
+    }
+
+    /// Share and clarity of a turn and of a text that stands alone.
+    fn judged(lengths: Lengths, tokens: u32) -> [(f32, f32); 2] {
+        let index = index(tokens);
+        [0, 2].map(|slot| (lengths.share(&index, slot), lengths.clarity(&index, slot)))
+    }
 
     #[test]
-    fn only_long_memories_are_judged_by_their_length() {
-        for tokens in [0, 1, 40, 80] {
-            assert_eq!((breadth(tokens), clarity(tokens)), (1.0, 1.0));
+    fn only_long_turns_are_judged_by_their_length() {
+        for tokens in [0, 1, 40, 120] {
+            assert_eq!(judged(Lengths::OfTurns, tokens), [(1.0, 1.0); 2], "{tokens}");
         }
-        assert!(breadth(160) > 1.0 && breadth(1_600) > breadth(160));
-        assert_eq!(clarity(160), 0.5);
-        let share = |tokens| breadth_share(Ranking::Hybrid, tokens, 9.0);
-        assert_eq!((share(1), share(80)), (1.0, 1.0));
-        assert!(breadth_share(Ranking::Bm25, 0, 9.0) <= BREADTH_SHARE_MAX);
-        assert!(share(81) < 1.0 && share(1_600) < share(160));
+        let [(long, clarity), alone] = judged(Lengths::OfTurns, 240);
+        let [(longer, _), _] = judged(Lengths::OfTurns, 2_400);
+        assert!(long < 1.0 && longer < long);
+        assert_eq!((clarity, alone), (0.5, (1.0, 1.0)));
+    }
+
+    #[test]
+    fn where_characters_are_words_every_text_is_judged() {
+        assert_eq!(judged(Lengths::OfCharacters, 20), [(1.0, 1.0); 2]);
+        let [turn, alone] = judged(Lengths::OfCharacters, 40);
+        assert_eq!(turn, alone);
+        assert!(turn.0 < 1.0 && turn.1 == 0.5);
+    }
+
+    #[test]
+    fn the_baseline_judges_beside_the_mean() {
+        let baseline = Lengths::BesideMean { mean_tokens: 9.0 };
+        let share = |tokens| judged(baseline, tokens)[0].0;
+        assert!(share(0) <= baseline.share_most() && share(9) == 1.0 && share(90) < share(10));
     }
 }

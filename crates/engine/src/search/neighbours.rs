@@ -1,9 +1,9 @@
 //! Meaning that a memory shares with its session: neighbours talk about the same thing, often in words that
 //! say it more plainly.
 
-use super::length::clarity;
+use super::candidates::View;
+use super::plan::Plan;
 use super::rank::Ranked;
-use super::weights::Weights;
 use crate::index::{Index, NONE, Place, Slot};
 
 /// Neighbours that share, on either side.
@@ -14,16 +14,12 @@ const SHARED: f32 = 0.7;
 const REACH_TOKENS: f32 = 25.0;
 
 /// Brings `meaning` of every candidate from its own cosine to what it and its neighbours tell together.
-pub(super) fn share_meaning(
-    index: &Index,
-    mut cosine: impl FnMut(Slot) -> f32,
-    ranked: &mut [Ranked],
-    weights: &Weights,
-) {
+pub(super) fn share_meaning(view: View<'_>, mut cosine: impl FnMut(Slot) -> f32, ranked: &mut [Ranked]) {
+    let (index, Plan { weights, lengths, .. }) = (view.index, view.plan);
     if weights.meaning == 0.0 {
         return;
     }
-    let mut told = |slot: Slot| cosine(slot) * clarity(index.traits(slot).tokens());
+    let mut told = |slot: Slot| cosine(slot) * lengths.clarity(index, slot);
     let ordinary =
         ranked.iter().map(|candidate| told(candidate.slot)).sum::<f32>() / ranked.len().max(1) as f32;
     for candidate in ranked {

@@ -1,7 +1,9 @@
 //! What a query asks for: terms without question words, words near to them, people it names, times it speaks of.
 
+use super::length::Lengths;
 use super::spelling::Meant;
-use crate::analysis::{self, Token};
+use super::weights::Weights;
+use crate::analysis::{self, Token, Writing};
 use crate::cues::{self, DateCue};
 use crate::index::Index;
 use crate::query::{NearWord, Ranking};
@@ -15,6 +17,9 @@ const NEAR_MAX: usize = 48;
 /// A corrected word counts less than one spelt right.
 const CORRECTED_WEIGHT: f32 = 0.85;
 
+/// Who says "I" to an agent, as transcripts name them.
+const ASKERS: [&str; 2] = ["user", "human"];
+
 /// A query, analysed.
 pub(super) struct Plan {
     pub(super) terms: Vec<Asked>,
@@ -25,6 +30,8 @@ pub(super) struct Plan {
     pub(super) actors: Vec<u32>,
     pub(super) dates: Vec<DateCue>,
     pub(super) ranking: Ranking,
+    pub(super) weights: Weights,
+    pub(super) lengths: Lengths,
 }
 
 /// One term of the query.
@@ -46,6 +53,8 @@ pub(super) struct Near {
 impl Plan {
     pub(super) fn of(meant: &Meant<'_>, index: &Index, now_ms: i64) -> Self {
         let query = &meant.query;
+        let writing = Writing::of(&query.text);
+        let is_known = query.reader.as_ref().is_none_or(|reader| reader.knows_writing_of(&query.text));
         let asked = |token: &Token| {
             let is_corrected = meant.corrections.iter().any(|correction| correction.to == token.word);
             let weight = if is_corrected { CORRECTED_WEIGHT } else { 1.0 };
@@ -58,6 +67,8 @@ impl Plan {
             actors: Vec::new(),
             dates: Vec::new(),
             ranking: query.ranking,
+            weights: Weights::of(query.ranking, writing, is_known),
+            lengths: Lengths::of(query.ranking, writing, index.mean_tokens()),
         };
         if query.ranking == Ranking::Bm25 || query.text.trim().is_empty() {
             return plan;
@@ -73,6 +84,9 @@ impl Plan {
             plan.actors.extend(index.actors_named(&asked.token.word));
             asked.near = near(&asked.token, &query.near_words, NEAR_MAX - followed);
             followed += asked.near.len();
+        }
+        if cues::is_about_the_asker(&query.text) {
+            plan.actors.extend(ASKERS.iter().flat_map(|name| index.actors_named(name)));
         }
         // Two words may be of one name.
         plan.actors.sort_unstable();

@@ -8,7 +8,7 @@ use super::feedback::look_alike;
 use super::neighbours::share_meaning;
 use super::scratch::Scratch;
 use super::session::help_each_other;
-use super::weights::{Signals, Weights};
+use super::weights::Signals;
 use crate::error::EngineError;
 use crate::index::Slot;
 
@@ -47,7 +47,7 @@ pub(super) fn rank(
     limit: usize,
 ) -> Result<Vec<Ranked>, EngineError> {
     let View { index, plan, now_ms, .. } = view;
-    let weights = Weights::of(plan.ranking);
+    let weights = &plan.weights;
     let slots = candidates(view, scratch, candidates_kept(limit), limit);
     let Scratch { words, cosines, codes } = scratch;
     codes.read(connection, index, &slots)?;
@@ -59,8 +59,8 @@ pub(super) fn rank(
         Ranked { slot, raw: signals.sum(weights), signals }
     });
     let mut ranked: Vec<Ranked> = judged.collect();
-    share_meaning(index, cosine, &mut ranked, weights);
-    look_alike(index, codes, &mut ranked, weights);
+    share_meaning(view, cosine, &mut ranked);
+    look_alike(view, codes, &mut ranked);
     help_each_other(index, &mut ranked, weights);
     Ok(best_first(&ranked))
 }

@@ -85,12 +85,13 @@ pub(super) fn reaches(values: &[f32], least: f32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::Writing;
     use crate::query::Ranking;
     use crate::search::meaning::estimates;
 
     #[test]
     fn everything_is_added_up_at_every_length() {
-        let weights = Weights::of(Ranking::Hybrid);
+        let weights = &Weights::of(Ranking::Hybrid, Writing::Words, true);
         for (length, asked) in
             [(0, vec![3]), (1, vec![]), (7, vec![3]), (8, vec![1, 3]), (33, vec![]), (1_000, vec![3, 4])]
         {
@@ -105,7 +106,7 @@ mod tests {
                 words: &words,
                 differing: &differing,
                 dimensions: 256,
-                glances: GlancesFrom { tokens: &[], stated: &stated, importance: &importance },
+                glances: GlancesFrom { stated: &stated, importance: &importance },
                 actors: &actors,
                 asked: &asked,
             };

@@ -2,7 +2,6 @@
 //! stores, because the perfect answer is the query's own: all its words, all its meaning, its person and its day.
 
 use super::plan::Plan;
-use super::weights::Weights;
 
 /// The signal `stated` of an ordinary short note, six words: what a memory has that answers nothing.
 const STATED_ORDINARILY: f32 = 2.0;
@@ -20,7 +19,7 @@ impl Scale {
     /// `words` is the sum of the rarities of the query's words; one that nobody here uses is as rare as can be, so
     /// a query about something else scores low.
     pub(super) fn of(plan: &Plan, words: f32) -> Self {
-        let weights = Weights::of(plan.ranking);
+        let weights = plan.weights;
         let nothing = weights.stated * STATED_ORDINARILY;
         let if_asked = |asked: bool, weight: f32| if asked { weight } else { 0.0 };
         let perfect = nothing

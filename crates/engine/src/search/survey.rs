@@ -9,13 +9,12 @@ use super::candidates::{COSINE_MIN, View};
 use super::completeness;
 use super::facts::Standing;
 use super::lend::within_reach;
-use super::length::breadth_share;
 use super::look_up::{Word, worth_near};
 use super::meaning::estimates;
 use super::rank::candidates_kept;
 use super::reach::{Parts, add_up, reaches};
 use super::weights::Weights;
-use crate::index::{Bits, Slot, Slots, TOKENS_GLANCE};
+use crate::index::{Bits, Slot, Slots};
 use crate::query::{Completeness, Ranking};
 use crate::vector::Signs;
 
@@ -101,10 +100,8 @@ struct Survey<'a> {
     vector: Option<&'a Signs>,
     /// Vectors of which fewer signs differ say something.
     differing_max: u16,
-    weights: &'static Weights,
+    weights: &'a Weights,
     standing: Standing<'a>,
-    /// What a memory keeps of its words' worth, by a glance at its length.
-    shares: Vec<f32>,
     /// Slots the filter allows; all when absent.
     allowed: Option<Bits>,
     anchors: Best,
@@ -155,7 +152,7 @@ impl<'a> Cursor<'a> {
 
 impl<'a> Survey<'a> {
     fn new(view: View<'a>, words: &'a [Word], keep: usize) -> Self {
-        let weights = Weights::of(view.plan.ranking);
+        let weights = &view.plan.weights;
         let standing = Standing::of(view.plan, view.index);
         let ahead = |word: &'a Word| Ahead {
             own: word.own.as_ref().map(|list| Cursor::new(list.slots())),
@@ -172,9 +169,6 @@ impl<'a> Survey<'a> {
             differing_max: meanings.iter().take_while(|cosine| **cosine > COSINE_MIN).count() as u16,
             weights,
             standing,
-            shares: (0..256)
-                .map(|glance| breadth_share(Ranking::Hybrid, glance * TOKENS_GLANCE, 1.0))
-                .collect(),
             allowed: view.allowed.map(|slots| slots.iter().copied().collect()),
             anchors: Best::new(keep + ANCHORS_BEYOND_KEPT),
             lenders: Best::new(LENDERS),
@@ -205,8 +199,9 @@ impl<'a> Survey<'a> {
                         && (sums[at] > 0.0 || differing[at] < self.differing_max)
                     {
                         // A long memory holds any word more easily.
-                        let lost = sums[at] * (1.0 - self.shares[glances.tokens[at] as usize]);
-                        self.consider(start + at as Slot, total - lost);
+                        let slot = start + at as Slot;
+                        let share = self.view.plan.lengths.share(self.view.index, slot);
+                        self.consider(slot, total - sums[at] * (1.0 - share));
                     }
                 }
             }

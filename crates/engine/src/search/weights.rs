@@ -1,10 +1,12 @@
 //! The formula in one place: what one point of each signal is worth, and each signal of a memory by name.
 //!
-//! Tuned on three conversations only; docs/retrieval.md has each signal's reason and what it was worth.
+//! docs/retrieval.md has each signal's reason, what it was tuned on and what it was worth.
 
+use crate::analysis::Writing;
 use crate::query::Ranking;
 
 /// What one point of each signal is worth.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Weights {
     /// Words of the query, by rarity; a neighbour's hit counts in part.
     pub(super) keywords: f32,
@@ -29,10 +31,10 @@ pub(super) struct Weights {
 }
 
 const HYBRID: Weights = Weights {
-    keywords: 0.4,
+    keywords: 0.45,
     related: 0.25,
-    meaning: 4.0,
-    stated: 0.7,
+    meaning: 4.5,
+    stated: 0.5,
     actor: 2.0,
     date: 3.0,
     importance: 1.0,
@@ -56,12 +58,26 @@ const BM25: Weights = Weights {
     session: 0.0,
 };
 
+/// What is left of `meaning` and `alike` where the model hardly knows the writing of the query.
+const MEANING_OF_STRANGE_WRITING: f32 = 0.2;
+/// `stated` of a query in characters: ten of them say what a sentence of words does.
+const STATED_OF_CHARACTERS: f32 = 0.2;
+
 impl Weights {
-    pub(super) fn of(ranking: Ranking) -> &'static Self {
-        match ranking {
-            Ranking::Hybrid => &HYBRID,
-            Ranking::Bm25 => &BM25,
+    /// Those of a query that is written so, and whose vector is by a model that knows the writing, or hardly.
+    pub(super) fn of(ranking: Ranking, writing: Writing, is_known: bool) -> Self {
+        let mut weights = match ranking {
+            Ranking::Hybrid => HYBRID,
+            Ranking::Bm25 => return BM25,
+        };
+        if writing == Writing::Characters {
+            weights.stated = STATED_OF_CHARACTERS;
         }
+        if !is_known {
+            weights.meaning *= MEANING_OF_STRANGE_WRITING;
+            weights.alike *= MEANING_OF_STRANGE_WRITING;
+        }
+        weights
     }
 }
 

@@ -59,6 +59,10 @@ impl Reader for Builtin {
         }
     }
 
+    fn knows_writing_of(&self, text: &str) -> bool {
+        embedding::is_latin(text)
+    }
+
     fn is_spelt_right(&self, word: &str) -> bool {
         embedding::is_spelt_right(word)
     }

@@ -146,6 +146,10 @@ impl Reader for WordsAlone {
         Reading { embedded: None, ..self.0.read(text) }
     }
 
+    fn knows_writing_of(&self, _: &str) -> bool {
+        true
+    }
+
     fn is_spelt_right(&self, word: &str) -> bool {
         self.0.is_spelt_right(word)
     }
