@@ -60,6 +60,11 @@ async fn tenant_named(app: &App, slug: &Slug) -> Result<Tenant, Failure> {
     app.control.tenant_by_slug(slug).await?.ok_or_else(unknown_tenant)
 }
 
+/// How many to ask for, so that it shows whether a page of `limit` is the last.
+fn one_more_than(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1)
+}
+
 fn unknown_tenant() -> Failure {
     Failure::Coded(ErrorCode::TenantNotFound, ErrorCode::TenantNotFound.meaning().to_owned())
 }
