@@ -38,7 +38,7 @@ pub use deletions::{delete_tenant, show_deletion};
 pub use invites::{accept_invite, create_invite, list_invites, revoke_invite};
 pub use jwks::{refresh_jwks, show_jwks};
 pub use load::{change_load, show_load};
-pub use members::{add_member, list_members, remove_member, update_member};
+pub use members::{add_member, leave_tenant, list_members, remove_member, update_member};
 pub use plans::{list_plans, set_plan};
 pub use salvage::salvage_memories;
 pub use tenants::{create_tenant, list_tenants, show_tenant, update_tenant};
