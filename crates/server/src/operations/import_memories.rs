@@ -47,9 +47,9 @@ pub async fn import_memories(
         .write(move |store| store.import(&mut again()?, ids, bounds, &mut |so_far, _| *told.lock() = so_far))
         .await;
     let so_far = *stored.lock();
-    pass.stays(work(&so_far));
+    pass.stays(counted(&so_far));
     let imported = outcome?;
-    let mut work = work(&imported);
+    let mut work = counted(&imported);
     if ids == ImportIds::Keep {
         let erasures = app.control.erasures(pass.tenant()).await?;
         work.storage_bytes_delta +=
@@ -66,7 +66,7 @@ pub async fn import_memories(
     Ok(Done { value, work, workspace: None })
 }
 
-fn work(imported: &Imported) -> Work {
+fn counted(imported: &Imported) -> Work {
     Work { memories_created: imported.memories, storage_bytes_delta: imported.storage_bytes_delta }
 }
 
