@@ -1,5 +1,6 @@
 //! A backup on its way back: its manifest is proven, then every byte of the object, then every byte of the file.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -37,9 +38,15 @@ pub async fn fetch_manifest(
     Ok(manifest)
 }
 
-/// Reads the file that `manifest` describes into `into`, which must not be there, and makes it durable. Beside it lie
-/// meanwhile the encrypted form and the file as far as it is (`<into>.sealed`, `<into>.part`); its name it gets when all of it
-/// is proven.
+/// A backup's encrypted form, as it came from the vault. Its file is removed with it.
+pub struct Fetched {
+    sealed: Scratch,
+    manifest: Manifest,
+}
+
+/// Reads the file that `manifest` describes into `into`, which must not be there, and makes it durable. Beside it lies the
+/// encrypted form (`<into>.sealed`) as long as the answer is kept, and meanwhile the file as far as it is (`<into>.part`); its
+/// name it gets when all of it is proven.
 ///
 /// # Errors
 /// [`BackupError`]; there is nothing at `into` then.
@@ -49,46 +56,54 @@ pub async fn fetch(
     manifest: &Manifest,
     into: &Path,
     on_progress: OnProgress<'_>,
-) -> Result<(), BackupError> {
-    let sealed = Scratch::beside(into, "sealed");
-    vault.get_file(&manifest.object, &sealed.0, manifest.stored_bytes, on_progress).await?;
-    let (from, to, cipher) = (sealed.0.clone(), into.to_owned(), key.for_file(manifest.id.as_str())?);
-    let manifest = manifest.clone();
+) -> Result<Fetched, BackupError> {
+    let fetched = Fetched { sealed: Scratch::beside(into, "sealed"), manifest: manifest.clone() };
+    vault.get_file(&manifest.object, &fetched.sealed.0, manifest.stored_bytes, on_progress).await?;
+    let (to, cipher) = (into.to_owned(), key.for_file(manifest.id.as_str())?);
     let opening = tokio::task::spawn_blocking(move || {
         let part = Scratch::beside(&to, "part");
-        open(&from, &part.0, cipher, &manifest)?;
-        give_its_name(&part.0, &to).map_err(|error| BackupError::disk(&to, &error))
+        open(&fetched.sealed.0, &part.0, cipher, &fetched.manifest)?;
+        give_its_name(&part.0, &to).map_err(|error| BackupError::disk(&to, &error))?;
+        Ok(fetched)
     });
     opening.await.map_err(|panic| BackupError::Defect(panic.to_string()))?
 }
 
-/// Whether a copy of the backup with one bit changed is refused, as it must be. `scratch` is a name for files meanwhile.
-///
-/// # Errors
-/// [`BackupError`] when the object cannot be read at all.
-pub async fn refuses_damage(
-    vault: &Vault,
-    key: &DataKey,
-    manifest: &Manifest,
-    scratch: &Path,
-) -> Result<bool, BackupError> {
-    let (sealed, plain) = (Scratch::beside(scratch, "bent"), Scratch::beside(scratch, "opened"));
-    vault.get_file(&manifest.object, &sealed.0, manifest.stored_bytes, &|_, _| {}).await?;
-    let (cipher, manifest) = (key.for_file(manifest.id.as_str())?, manifest.clone());
-    let trying = tokio::task::spawn_blocking(move || {
-        let disk = |error: io::Error| BackupError::disk(&sealed.0, &error);
-        let file = OpenOptions::new().read(true).write(true).open(&sealed.0).map_err(disk)?;
-        let at = u64::from_le_bytes(stdx::random::bytes()) % manifest.stored_bytes.max(1);
-        let mut byte = [0];
-        file.read_exact_at(&mut byte, at).map_err(disk)?;
-        file.write_all_at(&[byte[0] ^ 1], at).map_err(disk)?;
-        match open(&sealed.0, &plain.0, cipher, &manifest) {
-            Err(BackupError::Damaged { .. }) => Ok(true),
-            Err(error) => Err(error),
-            Ok(()) => Ok(false),
-        }
-    });
-    trying.await.map_err(|panic| BackupError::Defect(panic.to_string()))?
+impl Fetched {
+    /// What describes it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Changes one bit of it, and tells whether it is refused then, as it must be.
+    ///
+    /// # Errors
+    /// [`BackupError`] when it cannot be read at all.
+    pub async fn refuses_damage(self, key: &DataKey) -> Result<bool, BackupError> {
+        let Self { sealed, manifest } = self;
+        let cipher = key.for_file(manifest.id.as_str())?;
+        let trying = tokio::task::spawn_blocking(move || {
+            let disk = |error: io::Error| BackupError::disk(&sealed.0, &error);
+            let file = OpenOptions::new().read(true).write(true).open(&sealed.0).map_err(disk)?;
+            let at = u64::from_le_bytes(stdx::random::bytes()) % manifest.stored_bytes.max(1);
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, at).map_err(disk)?;
+            file.write_all_at(&[byte[0] ^ 1], at).map_err(disk)?;
+            let opened = Scratch::beside(&sealed.0, "opened");
+            match open(&sealed.0, &opened.0, cipher, &manifest) {
+                Err(BackupError::Damaged { .. }) => Ok(true),
+                Err(error) => Err(error),
+                Ok(()) => Ok(false),
+            }
+        });
+        trying.await.map_err(|panic| BackupError::Defect(panic.to_string()))?
+    }
+}
+
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fetched({})", self.manifest.object)
+    }
 }
 
 fn open(

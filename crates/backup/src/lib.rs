@@ -20,7 +20,7 @@ pub use catalogue::{Found, Listed, orphans};
 pub use choose::{Choosable, Which, choose};
 pub use data_key::DataKey;
 pub use error::BackupError;
-pub use fetch::{fetch, fetch_manifest, refuses_damage};
+pub use fetch::{Fetched, fetch, fetch_manifest};
 pub use manifest::{Facts, Manifest, Reason, TableFacts};
 pub use name::{BackupId, Kind, NameError, Place, Subject};
 pub use operator_key::{OperatorKey, OperatorKeys, RevealedKey, WrappedKey};

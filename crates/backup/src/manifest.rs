@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
+use stdx::hex;
 
 use crate::name::Kind;
-use crate::operator_key::{from_hex, to_hex};
+use crate::operator_key::from_hex;
 use crate::{BackupError, BackupId, DataKey, Subject};
 
 /// The format this version writes.
@@ -113,7 +114,7 @@ impl Manifest {
         let defect = |error: serde_json::Error| BackupError::Defect(error.to_string());
         let manifest = serde_json::to_string(self).map_err(defect)?;
         let mac = hmac::sign(&key.for_manifest(self.id.as_str())?, manifest.as_bytes());
-        let signed = Signed { format: FORMAT, mac: to_hex(mac.as_ref()), manifest };
+        let signed = Signed { format: FORMAT, mac: hex::encode(mac.as_ref()), manifest };
         serde_json::to_vec_pretty(&signed).map_err(defect)
     }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
+use stdx::hex;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::data_key::KEY_BYTES;
@@ -63,7 +64,7 @@ impl OperatorKey {
 
     /// The key itself, for the file it is kept in.
     pub fn reveal(&self) -> RevealedKey {
-        Zeroizing::new(format!("{PREFIX}{}", to_hex(&self.0)))
+        Zeroizing::new(format!("{PREFIX}{}", hex::encode(&self.0)))
     }
 
     /// Which key it is, without saying the key: 16 hexadecimal digits of a hash.
@@ -71,7 +72,7 @@ impl OperatorKey {
         let mut hash = digest::Context::new(&digest::SHA256);
         hash.update(b"engram operator key id");
         hash.update(&self.0);
-        to_hex(&hash.finish().as_ref()[..8])
+        hex::encode(&hash.finish().as_ref()[..8])
     }
 
     fn cipher(&self) -> Result<LessSafeKey, BackupError> {
@@ -121,7 +122,7 @@ impl OperatorKeys {
             .cipher()?
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound_to(subject), &mut *sealed)
             .map_err(|_| BackupError::Defect("a key cannot be sealed".into()))?;
-        let text = format!("{}{}", to_hex(&nonce), to_hex(&sealed));
+        let text = format!("{}{}", hex::encode(&nonce), hex::encode(&sealed));
         Ok(WrappedKey { operator_key: self.current.id(), sealed: text })
     }
 
@@ -167,16 +168,9 @@ fn bound_to(subject: &Subject) -> Aad<Vec<u8>> {
     Aad::from(format!("{PURPOSE}\0{subject}").into_bytes())
 }
 
-pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Lower case only: one text for one value, so that a changed text is a changed value.
 pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+    hex::decode(text).filter(|_| !text.bytes().any(|digit| digit.is_ascii_uppercase()))
 }
 
 #[cfg(test)]

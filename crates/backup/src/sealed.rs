@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 
 use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use aws_lc_rs::digest;
+use stdx::hex;
 
 use crate::{BackupId, Subject};
 
@@ -156,7 +157,7 @@ impl<T> Measured<T> {
 
     /// What passed through: the bytes, and their SHA-256 in hexadecimal.
     pub(crate) fn finish(self) -> (T, u64, String) {
-        let hash = crate::operator_key::to_hex(self.hash.finish().as_ref());
+        let hash = hex::encode(self.hash.finish().as_ref());
         (self.inner, self.bytes, hash)
     }
 

@@ -51,7 +51,7 @@ pub use plans::Plan;
 pub use postgres::{Inspected, Migrate, Migrated, PostgresOptions};
 pub use restore_tests::RestoreTest;
 pub use restores::{EndedRestore, NewRestore, Restore};
-pub use tenants::{NewOwner, NewTenant, TenantWithLimits};
+pub use tenants::{NewOwner, NewTenant, TenantWithLimits, TenantsQuery};
 pub use usage::{Conflict, Recorded, UsageDay, UsageEventsQuery, UsageHour};
 pub use usage_adjustments::{Adjustment, Correction, NewAdjustment};
 pub use usage_reconciliation::{ReconciledHour, Reconciliation, Verdict};

@@ -47,6 +47,17 @@ pub struct TenantWithLimits {
     pub limits: Limits,
 }
 
+/// Which page of all tenants, deleted ones included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantsQuery {
+    /// Only those of this status.
+    pub status: Option<TenantStatus>,
+    /// Only those after this one.
+    pub after: Option<(Slug, TenantId)>,
+    /// Most tenants of the page.
+    pub limit: u32,
+}
+
 impl Control {
     /// Creates a tenant, active at once.
     ///
@@ -114,6 +125,42 @@ impl Control {
         match &self.backend {
             Backend::Sqlite(database) => database.read(sqlite::list).await,
             Backend::Postgres(database) => ask!(database, |reader| postgres::list(reader)),
+        }
+    }
+
+    /// A page of tenants by slug, and those of one slug by id, which is the order of creation.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    pub async fn tenants_by_slug(&self, query: TenantsQuery) -> Result<Vec<Tenant>, ControlError> {
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                database.read(move |reader| sqlite::page_by_slug(reader, &query)).await
+            }
+            Backend::Postgres(database) => {
+                ask!(database, |reader| postgres::page_by_slug(reader, &query))
+            }
+        }
+    }
+
+    /// The first `limit` tenants made after the one with this id, deleted ones included. No tenant slips between two
+    /// pages.
+    ///
+    /// # Errors
+    /// [`ControlError::Unavailable`].
+    pub async fn tenants_made_after(
+        &self,
+        after: Option<&TenantId>,
+        limit: u32,
+    ) -> Result<Vec<Tenant>, ControlError> {
+        match &self.backend {
+            Backend::Sqlite(database) => {
+                let after = after.cloned();
+                database.read(move |reader| sqlite::page_by_id(reader, after.as_ref(), limit)).await
+            }
+            Backend::Postgres(database) => {
+                ask!(database, |reader| postgres::page_by_id(reader, after, limit))
+            }
         }
     }
 
@@ -190,6 +237,13 @@ fn creation(tenant: &Tenant) -> Value {
 
 fn status_change(from: TenantStatus, to: TenantStatus) -> Value {
     json!({ "from": from.as_str(), "to": to.as_str() })
+}
+
+impl TenantsQuery {
+    /// The slug and the id that the page begins after; nothing sorts before them when it is the first.
+    fn begin(&self) -> (&str, &str) {
+        self.after.as_ref().map_or(("", ""), |(slug, id)| (slug.as_str(), id.as_str()))
+    }
 }
 
 fn taken(slug: &Slug) -> ControlError {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Proxy, Response, StatusCode, Url, header, redirect};
 use sha2::{Digest, Sha256};
+use stdx::hex;
 use thiserror::Error;
 
 use crate::config::ApiKey;
@@ -295,7 +296,7 @@ impl<'a> Hub<'a> {
         if let Some(bytes) = bytes.filter(|bytes| *bytes != written) {
             return Err(damaged(file, format!("{written} of {bytes} bytes")));
         }
-        let digest: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(&hasher.finalize());
         if sha256.is_some_and(|sha256| sha256 != digest) {
             return Err(damaged(file, format!("its SHA-256 is {digest}")));
         }

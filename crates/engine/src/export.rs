@@ -17,7 +17,7 @@ use crate::{read, schema, snapshot};
 use line::{FORMAT, Header, Kept, Line, Totals, Version, Workspace};
 
 /// Memories between two calls of a progress callback.
-pub(crate) const MEMORIES_PER_REPORT: u64 = 256;
+const MEMORIES_PER_REPORT: u64 = 256;
 
 /// What an export wrote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

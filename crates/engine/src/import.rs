@@ -10,7 +10,6 @@ use jiff::Timestamp;
 
 use crate::bounds::Bounds;
 use crate::error::{EngineError, Problem};
-use crate::export::MEMORIES_PER_REPORT;
 use crate::export::line::{FORMAT, Header, ID_MAX, Kept, Line, Totals, Version, Workspace};
 use crate::memory::{MemoryId, check_workspace};
 use crate::schema::SCHEMA_VERSION;
@@ -68,8 +67,8 @@ pub(crate) struct Progress {
 }
 
 impl Store {
-    /// Stores the memories of an export, within `bounds`. `on_progress` gets the memories and the bytes read so far.
-    /// [`check_export`] first tells whether the lines are whole: batches before a bad line stay.
+    /// Stores the memories of an export, within `bounds`. `on_progress` gets what is stored so far and the bytes read,
+    /// after every batch. [`check_export`] first tells whether the lines are whole: batches before a bad line stay.
     ///
     /// # Errors
     /// `Invalid` with the number of the line (`line 17.content`), also for an id that another memory has; `CustomIdTaken`,
@@ -79,7 +78,7 @@ impl Store {
         lines: &mut dyn BufRead,
         ids: ImportIds,
         bounds: Bounds,
-        on_progress: &mut dyn FnMut(u64, u64),
+        on_progress: &mut dyn FnMut(Imported, u64),
     ) -> Result<Imported, EngineError> {
         let outcome = self.import_batches(lines, ids, bounds, on_progress);
         // An index takes new memories in the order of their ids only; the next search loads it again.
@@ -92,14 +91,14 @@ impl Store {
         lines: &mut dyn BufRead,
         ids: ImportIds,
         bounds: Bounds,
-        on_progress: &mut dyn FnMut(u64, u64),
+        on_progress: &mut dyn FnMut(Imported, u64),
     ) -> Result<Imported, EngineError> {
         let mut reader = Reader::new(lines)?;
         let handed_out = reader.header.ids_handed_out;
         let raised_by = self.write(move |session| session.make_room_for_ids(handed_out, ids))?;
         let mut progress = Progress::default();
         progress.done.ids_raised_by = raised_by;
-        let (mut batch, mut bytes_before, mut reported) = (Vec::new(), 0, 0);
+        let (mut batch, mut bytes_before) = (Vec::new(), 0);
         loop {
             let item = reader.next()?;
             let over = item.is_none();
@@ -110,10 +109,7 @@ impl Store {
                 let items = std::mem::take(&mut batch);
                 progress = self.write(move |session| session.import(items, progress, bounds))?;
                 bytes_before = reader.bytes;
-            }
-            if reader.totals.memories >= reported + MEMORIES_PER_REPORT || over {
-                reported = reader.totals.memories;
-                on_progress(reported, reader.bytes);
+                on_progress(progress.done, reader.bytes);
             }
             if over {
                 return Ok(progress.done);

@@ -227,16 +227,21 @@ fn many_memories_arrive_in_batches_and_within_bounds() {
     let lines = from.export();
     let mut told = Vec::new();
     let bounds = Bounds { memories: Some(500), ..Bounds::NONE };
-    let refused = to.store.import(&mut lines.as_bytes(), ImportIds::Keep, bounds, &mut |_, _| {});
+    let mut stays = Imported::default();
+    let refused =
+        to.store.import(&mut lines.as_bytes(), ImportIds::Keep, bounds, &mut |so_far, _| stays = so_far);
     assert!(matches!(refused, Err(EngineError::BoundReached { what: Bound::Memories, .. })));
-    assert!((1..=500).contains(&to.store.tally().unwrap().memories), "whole batches stay");
+    assert!((1..=500).contains(&stays.memories), "whole batches stay");
+    assert_eq!(to.store.tally().unwrap().memories, stays.memories);
     let bounds = Bounds { file_bytes: Some(100_000), ..Bounds::NONE };
     let refused = bench().store.import(&mut lines.as_bytes(), ImportIds::Keep, bounds, &mut |_, _| {});
     assert!(matches!(refused, Err(EngineError::BoundReached { what: Bound::FileBytes, .. })));
     let mut lines = lines.as_bytes();
     let length = lines.len() as u64;
     to.store
-        .import(&mut lines, ImportIds::Keep, Bounds::NONE, &mut |n, bytes| told.push((n, bytes)))
+        .import(&mut lines, ImportIds::Keep, Bounds::NONE, &mut |so_far, bytes| {
+            told.push((so_far.memories + so_far.already_there, bytes));
+        })
         .unwrap();
     assert_eq!(told.last(), Some(&(800, length)));
     assert!(told.len() > 2 && told.is_sorted(), "{told:?}");

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use control::Actor;
 use metering::Meter;
+use parking_lot::Mutex;
 use stdx::clock::SharedClock;
 use tenancy::{Counters, Limits, Operation, RequestId, Scopes, Slug, Tenant, TenantId, UsageEvent, Work};
 
@@ -30,6 +31,8 @@ pub struct Pass {
     call: Option<Reserved>,
     meter: Arc<Meter>,
     clock: SharedClock,
+    /// What is stored by now, and stays if the request fails after that.
+    stays: Mutex<Work>,
     settled: Settled,
 }
 
@@ -71,6 +74,7 @@ impl Pass {
             call: None,
             meter: Arc::clone(&gateway.meter),
             clock: Arc::clone(&gateway.clock),
+            stays: Mutex::default(),
             settled: Settled::Not,
         }
     }
@@ -126,6 +130,11 @@ impl Pass {
         &self.rate
     }
 
+    /// Notes what a request in several steps has stored by now. If it fails after that, this is what its event counts.
+    pub fn stays(&self, work: Work) {
+        *self.stays.lock() = work;
+    }
+
     /// Ends the request: records its usage event, once. Call it before the answer leaves.
     ///
     /// `status` is the HTTP status of the answer, `work` what was done, `workspace` the one the request named.
@@ -138,7 +147,7 @@ impl Pass {
         if self.principal.is_outsider() {
             return Counters::default();
         }
-        charge(self.operation, status, work)
+        charge(self.operation, status, work, *self.stays.lock())
     }
 
     fn record(&mut self, status: u16, work: Work, workspace: Option<&str>) {
@@ -203,11 +212,12 @@ impl OperatorPass {
 }
 
 /// What an answer costs: success counts all its work, the caller's mistake one call, our refusals (quota, status,
-/// rate) and our own failures nothing.
-fn charge(operation: Operation, status: u16, work: Work) -> Counters {
+/// rate) and our own failures none. What stays stored is counted in any case.
+fn charge(operation: Operation, status: u16, work: Work, stays: Work) -> Counters {
+    let failed = Counters { search_queries: 0, ..operation.counters(stays) };
     match status {
-        402 | 403 | 429 | 500.. => Counters::default(),
-        400..500 => Counters { api_calls: 1, ..Counters::default() },
+        402 | 403 | 429 | 500.. => Counters { api_calls: 0, ..failed },
+        400..500 => Counters { api_calls: 1, ..failed },
         0..400 => operation.counters(work),
     }
 }
@@ -233,8 +243,25 @@ mod tests {
             (Operation::CreateMemory, 500, (0, 0, 0, 0)),
             (Operation::CreateMemory, 507, (0, 0, 0, 0)),
         ] {
-            let got = charge(operation, status, work);
+            let got = charge(operation, status, work, Work::default());
             let got = (got.api_calls, got.search_queries, got.memories_created, got.storage_bytes_delta);
+            assert_eq!(got, want, "{operation:?} {status}");
+        }
+    }
+
+    #[test]
+    fn what_stays_stored_is_counted_whatever_the_answer() {
+        let work = Work { memories_created: 7, storage_bytes_delta: 900 };
+        let stays = Work { memories_created: 2, storage_bytes_delta: -30 };
+        for (operation, status, want) in [
+            (Operation::ImportMemories, 200, (1, 7, 900)),
+            (Operation::ImportMemories, 400, (1, 2, -30)),
+            (Operation::ImportMemories, 402, (0, 2, -30)),
+            (Operation::ImportMemories, 500, (0, 2, -30)),
+            (Operation::DeleteMemoriesByFilter, 503, (0, 0, -30)),
+        ] {
+            let got = charge(operation, status, work, stays);
+            let got = (got.api_calls, got.memories_created, got.storage_bytes_delta);
             assert_eq!(got, want, "{operation:?} {status}");
         }
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use stdx::hex;
 
 /// Shortest pepper, in bytes: the strength of HMAC-SHA256.
 const PEPPER_BYTES_MIN: usize = 32;
@@ -53,7 +54,7 @@ impl Peppers {
         match fs::read_to_string(path) {
             Ok(text) => Self::parse(&text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let text = format!("1 {}\n", hex_of(&stdx::random::bytes::<PEPPER_BYTES_MIN>()));
+                let text = format!("1 {}\n", hex::encode(&stdx::random::bytes::<PEPPER_BYTES_MIN>()));
                 stdx::atomic_file::write(path, text.as_bytes(), 0o600).map_err(failed)?;
                 Self::parse(&text)
             }
@@ -97,23 +98,12 @@ impl fmt::Debug for Peppers {
 }
 
 fn pepper_of(line: &str) -> Option<(u32, Hmac<Sha256>)> {
-    let (version, hex) = line.trim().split_once(' ')?;
-    let secret = bytes_of(hex.trim())?;
+    let (version, digits) = line.trim().split_once(' ')?;
+    let secret = hex::decode(digits.trim())?;
     if secret.len() < PEPPER_BYTES_MIN {
         return None;
     }
     Some((version.parse().ok()?, Hmac::new_from_slice(&secret).ok()?))
-}
-
-fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes_of(hex: &str) -> Option<Vec<u8>> {
-    if !hex.len().is_multiple_of(2) || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -147,7 +137,7 @@ mod tests {
     fn the_hash_is_hmac_sha256() {
         // RFC 4231 has no key of 32 bytes; this value is from Python's hmac module.
         let peppers = Peppers::parse(&format!("1 {}", "0b".repeat(32))).unwrap();
-        let hash = hex_of(&peppers.hash(1, "Hi There").unwrap());
+        let hash = hex::encode(&peppers.hash(1, "Hi There").unwrap());
         assert_eq!(hash, "198a607eb44bfbc69903a0f1cf2bbdc5ba0aa3f3d9ae3c1c7a3b1696a0b68cf7");
     }
 

@@ -20,8 +20,9 @@ use crate::{Meter, metrics};
 const EVENTS_PER_BATCH_MAX: usize = 5_000;
 /// Ceiling of the first wait after a failure; it doubles from there.
 const FIRST_WAIT_MAX: Duration = Duration::from_millis(250);
-/// Longest wait between tries while the ledger is away.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Longest wait between tries while the ledger is away: as long as an event waits for its batch anyway. A try then costs
+/// next to nothing, since the control plane answers for a server that is away.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 /// Conflicts logged word for word, of one batch.
 const CONFLICTS_LOGGED_MAX: usize = 10;
 

@@ -159,6 +159,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use stdx::hex;
+
     use super::*;
 
     fn event(workspace: Option<&str>, route: &str, count: u64, delta: i64) -> UsageEvent {
@@ -208,11 +210,12 @@ mod tests {
             occurred_at: Timestamp::from_millisecond(1_795_428_000_123).unwrap(),
             ..event(Some("notes"), "create_memory", 300, -70_000)
         };
-        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        assert_eq!(hex(&encode(&event)), VERSION_1, "a changed frame needs a new version of the segment");
-        let bytes: Vec<u8> = (0..VERSION_1.len() / 2)
-            .map(|n| u8::from_str_radix(&VERSION_1[2 * n..2 * n + 2], 16).unwrap())
-            .collect();
+        assert_eq!(
+            hex::encode(&encode(&event)),
+            VERSION_1,
+            "a changed frame needs a new version of the segment"
+        );
+        let bytes = hex::decode(VERSION_1).unwrap();
         assert_eq!(decode(&bytes), Found::Event(Box::new(event), bytes.len()));
     }
 

@@ -15,9 +15,9 @@ pub use administration::{
     OwnUsageQuery, PlanInput, PlanTarget, ReportFormat, RestoreInput, RestoreSource, Shedding, TenantChange,
     TenantInput, TenantQuery, UsageEventsInput, UsagePeriod, UsageQuery, accept_invite, add_member,
     adjust_usage, change_load, checks_of, create_api_key, create_invite, create_restore, create_restore_test,
-    create_tenant, list_backups, list_restore_tests, list_tenants, list_usage_events, of_tenant,
-    reconcile_usage, report_usage, rotate_api_key, salvage_memories, set_plan, show_audit_log, show_usage,
-    slug, tenants_cursor, update_member, update_tenant, usage_cursor,
+    create_tenant, leave_tenant, list_backups, list_restore_tests, list_tenants, list_usage_events,
+    of_tenant, reconcile_usage, report_usage, rotate_api_key, salvage_memories, set_plan, show_audit_log,
+    show_usage, slug, tenants_cursor, update_member, update_tenant, usage_cursor,
 };
 pub use context::{CONTEXT_LIMIT_MAX, ContextInput, ContextOrder, recall_context};
 pub use fields::{Fields, Form, Problems};

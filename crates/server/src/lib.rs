@@ -10,6 +10,7 @@ pub mod jobs;
 pub mod mcp;
 pub mod operations;
 pub mod ownership;
+pub(crate) mod percent;
 pub mod rest;
 pub mod telemetry;
 pub mod vectors;

@@ -29,8 +29,8 @@ pub(crate) use administration::tenant_shown;
 pub use administration::{
     Caller, Person, Reach, accept_invite, add_member, adjust_usage, change_load, create_all_backups,
     create_api_key, create_backup, create_invite, create_operator_key, create_restore, create_restore_test,
-    create_tenant, delete_tenant, list_api_keys, list_backups, list_invites, list_members, list_plans,
-    list_replaced, list_restore_tests, list_restores, list_runs, list_tenants, list_usage_events,
+    create_tenant, delete_tenant, leave_tenant, list_api_keys, list_backups, list_invites, list_members,
+    list_plans, list_replaced, list_restore_tests, list_restores, list_runs, list_tenants, list_usage_events,
     newest_backups, plan_restore, reconcile_usage, refresh_jwks, remove_member, repair, report_usage,
     revoke_api_key, revoke_invite, rotate_api_key, rotate_operator_key, run_checks, salvage_memories,
     set_plan, show_audit_log, show_deletion, show_jwks, show_load, show_run, show_tenant, show_tenant_run,

@@ -3,5 +3,6 @@
 pub mod atomic_file;
 pub mod backoff;
 pub mod clock;
+pub mod hex;
 pub mod random;
 pub mod stage;

@@ -45,6 +45,8 @@ pub enum Operation {
     UpdateMember,
     /// Remove a member.
     RemoveMember,
+    /// End one's own membership.
+    LeaveTenant,
     /// Invite somebody.
     CreateInvite,
     /// Name the invites.
@@ -102,7 +104,7 @@ impl RateClass {
 
 impl Operation {
     /// Every operation there is.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::CreateMemory,
         Self::CreateMemoryBatch,
         Self::GetMemory,
@@ -123,6 +125,7 @@ impl Operation {
         Self::ListMembers,
         Self::UpdateMember,
         Self::RemoveMember,
+        Self::LeaveTenant,
         Self::CreateInvite,
         Self::ListInvites,
         Self::RevokeInvite,
@@ -162,6 +165,7 @@ impl Operation {
             Self::ListMembers => "list_members",
             Self::UpdateMember => "update_member",
             Self::RemoveMember => "remove_member",
+            Self::LeaveTenant => "leave_tenant",
             Self::CreateInvite => "create_invite",
             Self::ListInvites => "list_invites",
             Self::RevokeInvite => "revoke_invite",
@@ -179,7 +183,7 @@ impl Operation {
         }
     }
 
-    /// The scope a caller needs; `None`: any key of the tenant will do.
+    /// The scope a caller needs; `None`: any key or member of the tenant will do.
     pub fn scope(self) -> Option<Scope> {
         match self {
             Self::CreateMemory
@@ -214,7 +218,8 @@ impl Operation {
             | Self::ListBackups
             | Self::RestoreTenant
             | Self::ShowRun => Some(Scope::Admin),
-            Self::DescribeMcp => None,
+            // Whoever came may go, whatever they may do meanwhile.
+            Self::DescribeMcp | Self::LeaveTenant => None,
         }
     }
 
@@ -230,6 +235,7 @@ impl Operation {
             | Self::DeleteTenant
             | Self::UpdateMember
             | Self::RemoveMember
+            | Self::LeaveTenant
             | Self::CreateInvite
             | Self::RevokeInvite
             | Self::CreateApiKey
@@ -282,6 +288,7 @@ impl Operation {
             | Self::ListMembers
             | Self::UpdateMember
             | Self::RemoveMember
+            | Self::LeaveTenant
             | Self::CreateInvite
             | Self::ListInvites
             | Self::RevokeInvite
@@ -326,7 +333,9 @@ mod tests {
     fn whatever_writes_needs_a_scope_that_may() {
         for operation in Operation::ALL {
             let scope = operation.scope();
-            if operation.rate_class() == RateClass::Write {
+            if operation == Operation::LeaveTenant {
+                assert_eq!(scope, None, "a viewer may go, too");
+            } else if operation.rate_class() == RateClass::Write {
                 assert!(matches!(scope, Some(Scope::MemoriesWrite | Scope::Admin)), "{operation:?}");
             } else {
                 assert_ne!(scope, Some(Scope::MemoriesWrite), "{operation:?}");

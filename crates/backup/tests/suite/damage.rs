@@ -100,9 +100,22 @@ async fn every_flipped_bit_and_every_cut_of_an_object_is_refused() {
     assert_eq!(refused.0, 9 * good.len());
     let longer = [good.as_slice(), b"x"].concat();
     bench.check_refused(&owner, &manifest, name, &longer, "a byte more").await;
-    let scratch = bench.folder.path().join("rehearsal");
-    assert!(backup::refuses_damage(&bench.vault, &owner.key, &manifest, &scratch).await.unwrap());
     assert_eq!(bench.fetch(&owner, &manifest).await.unwrap(), plain);
+}
+
+#[tokio::test]
+async fn what_was_fetched_is_damaged_on_purpose_without_the_vault_and_leaves_nothing() {
+    let bench = Bench::new();
+    let owner = Owner::named("ten_1");
+    let manifest = bench.ship(&owner, &bench.file("store.db", &noise(5_000)), NOON_MS).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let into = folder.path().join("rehearsal");
+    let fetched = backup::fetch(&bench.vault, &owner.key, &manifest, &into, &|_, _| {}).await.unwrap();
+    bench.vault.remove_subject(Kind::Database, &owner.subject).await.unwrap();
+    assert!(fetched.refuses_damage(&owner.key).await.unwrap());
+    assert_eq!(std::fs::read(&into).unwrap(), noise(5_000), "the file itself is as it was");
+    std::fs::remove_file(&into).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use serde_json::{Map, Value};
+use stdx::hex;
 
-use super::tables::{Column, Kind, TABLES, Table, to_hex, where_destroyed};
+use super::tables::{Column, Kind, TABLES, Table, where_destroyed};
 use super::{ExportedKeys, Outgoing, ROWS_PER_CHUNK, Transferred};
 use crate::ControlError;
 
@@ -77,7 +78,7 @@ fn value(stored: ValueRef<'_>, kind: Kind) -> Result<Value, String> {
         (Kind::Text | Kind::Day | Kind::Uuid, ValueRef::Text(text)) => {
             std::str::from_utf8(text).map_err(|error| error.to_string())?.into()
         }
-        (Kind::Bytes, ValueRef::Blob(bytes)) => to_hex(bytes).into(),
+        (Kind::Bytes, ValueRef::Blob(bytes)) => hex::encode(bytes).into(),
         (_, stored) => return Err(format!("there is {} in it", stored.data_type())),
     })
 }

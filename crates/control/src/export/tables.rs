@@ -1,6 +1,7 @@
 //! Every table of the control plane with its columns, as an export has them; a test compares this with the schemas.
 
 use serde_json::{Map, Value};
+use stdx::hex;
 
 /// A table; its first `key_columns` columns are its key, in whose order its rows are exported.
 #[derive(Debug)]
@@ -159,7 +160,7 @@ impl Column {
             (Kind::Time, value) => parses::<jiff::Timestamp>(value),
             (Kind::Day, value) => parses::<jiff::civil::Date>(value),
             (Kind::Uuid, value) => parses::<uuid::Uuid>(value),
-            (Kind::Bytes, value) => value.as_str().is_some_and(|text| from_hex(text).is_some()),
+            (Kind::Bytes, value) => value.as_str().is_some_and(|text| hex::decode(text).is_some()),
         };
         if fits { Ok(()) } else { Err(format!("{value} is no value of the column {}", self.name)) }
     }
@@ -167,17 +168,6 @@ impl Column {
 
 fn parses<T: std::str::FromStr>(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.parse::<T>().is_ok())
-}
-
-pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
-    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
 
 const fn table(name: &'static str, key_columns: usize, columns: &'static [Column]) -> Table {

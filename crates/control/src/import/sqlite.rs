@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use rusqlite::types::Value as Stored;
 use rusqlite::{Connection, ErrorCode, params_from_iter};
 use serde_json::{Map, Value};
+use stdx::hex;
 
 use super::incoming::{Batch, Incoming};
 use super::{ACTION, Imported, OtherEnvironment, TARGET};
 use crate::export::Transferred;
 use crate::export::sqlite::environment;
-use crate::export::tables::{Column, Kind, SEEDED, TABLES, Table, from_hex};
+use crate::export::tables::{Column, Kind, SEEDED, TABLES, Table};
 use crate::sqlite::WriteTransaction;
 use crate::{Actor, Change, ControlError, audit};
 
@@ -76,7 +77,7 @@ fn stored(column: &Column, row: &Map<String, Value>) -> Stored {
             Some(Stored::Integer(at.as_millisecond()))
         }
         Kind::Json => Some(Stored::Text(value.to_string())),
-        Kind::Bytes => from_hex(value.as_str()?).map(Stored::Blob),
+        Kind::Bytes => hex::decode(value.as_str()?).map(Stored::Blob),
     });
     stored.unwrap_or(Stored::Null)
 }

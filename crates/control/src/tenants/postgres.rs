@@ -4,7 +4,9 @@ use deadpool_postgres::GenericClient;
 use tenancy::{PlanName, Slug, Tenant, TenantId, TenantKind, TenantStatus};
 use tokio_postgres::Row;
 
-use super::{COLUMNS, NewTenant, TenantWithLimits, changed, creation, status_change, taken, unknown};
+use super::{
+    COLUMNS, NewTenant, TenantWithLimits, TenantsQuery, changed, creation, status_change, taken, unknown,
+};
 use crate::postgres::{Answer, WriteTransaction, parsed, unless_taken, word};
 use crate::{Actor, members, plans};
 
@@ -37,6 +39,30 @@ pub(super) async fn list(reader: &impl GenericClient) -> Answer<Vec<Tenant>> {
     let sql = format!("SELECT {COLUMNS} FROM tenants t ORDER BY t.slug COLLATE \"C\", t.created_at");
     let all = reader.prepare_cached(&sql).await?;
     reader.query(&all, &[]).await?.iter().map(tenant).collect()
+}
+
+pub(super) async fn page_by_slug(reader: &impl GenericClient, query: &TenantsQuery) -> Answer<Vec<Tenant>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tenants t
+         WHERE (t.slug COLLATE \"C\", t.id COLLATE \"C\") > ($1, $2) AND ($3::text IS NULL OR t.status = $3)
+         ORDER BY t.slug COLLATE \"C\", t.id COLLATE \"C\" LIMIT $4"
+    );
+    let page = reader.prepare_cached(&sql).await?;
+    let ((slug, id), status) = (query.begin(), query.status.map(TenantStatus::as_str));
+    let rows = reader.query(&page, &[&slug, &id, &status, &i64::from(query.limit)]).await?;
+    rows.iter().map(tenant).collect()
+}
+
+/// Ids differ in digits and small letters only, which every collation sorts alike; so the primary key serves.
+pub(super) async fn page_by_id(
+    reader: &impl GenericClient,
+    after: Option<&TenantId>,
+    limit: u32,
+) -> Answer<Vec<Tenant>> {
+    let sql = format!("SELECT {COLUMNS} FROM tenants t WHERE t.id > $1 ORDER BY t.id LIMIT $2");
+    let page = reader.prepare_cached(&sql).await?;
+    let rows = reader.query(&page, &[&after.map_or("", TenantId::as_str), &i64::from(limit)]).await?;
+    rows.iter().map(tenant).collect()
 }
 
 pub(super) async fn set_status(

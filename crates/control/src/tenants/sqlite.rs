@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tenancy::{PlanName, Slug, Tenant, TenantId, TenantKind, TenantStatus};
 
-use super::{COLUMNS, NewTenant, TenantWithLimits, changed, creation, status_change, taken, unknown};
+use super::{
+    COLUMNS, NewTenant, TenantWithLimits, TenantsQuery, changed, creation, status_change, taken, unknown,
+};
 use crate::sqlite::WriteTransaction;
 use crate::sqlite::rows::{is_taken, parsed, timestamp, word};
 use crate::{Actor, ControlError, members, plans};
@@ -43,6 +45,29 @@ pub(super) fn list(reader: &Connection) -> Result<Vec<Tenant>, ControlError> {
     let mut all = reader.prepare_cached(&sql)?;
     let tenants = all.query_map([], tenant)?.collect::<rusqlite::Result<_>>()?;
     Ok(tenants)
+}
+
+pub(super) fn page_by_slug(reader: &Connection, query: &TenantsQuery) -> Result<Vec<Tenant>, ControlError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM tenants t WHERE (t.slug, t.id) > (?1, ?2) AND (?3 IS NULL OR t.status = ?3)
+         ORDER BY t.slug, t.id LIMIT ?4"
+    );
+    let (slug, id) = query.begin();
+    let mut page = reader.prepare_cached(&sql)?;
+    let rows =
+        page.query_map(params![slug, id, query.status.map(TenantStatus::as_str), query.limit], tenant)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn page_by_id(
+    reader: &Connection,
+    after: Option<&TenantId>,
+    limit: u32,
+) -> Result<Vec<Tenant>, ControlError> {
+    let sql = format!("SELECT {COLUMNS} FROM tenants t WHERE t.id > ?1 ORDER BY t.id LIMIT ?2");
+    let mut page = reader.prepare_cached(&sql)?;
+    let rows = page.query_map(params![after.map_or("", TenantId::as_str), limit], tenant)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 pub(super) fn set_status(

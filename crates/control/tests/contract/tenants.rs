@@ -1,13 +1,14 @@
 //! Tenants and plans: what may be done with them, what is told and what is audited.
 
-use control::{Actor, Change, ControlError, NewTenant, Plan};
-use tenancy::{Limits, PlanName, TenantKind, TenantStatus};
+use control::{Actor, Change, ControlError, NewTenant, Plan, TenantsQuery};
+use tenancy::{Limits, PlanName, Tenant, TenantId, TenantKind, TenantStatus};
 
 use crate::{Plane, contract, slug, taken};
 
 contract! {
     of_two_who_want_a_slug_at_once_one_gets_it,
     a_slug_belongs_to_one_tenant_until_it_is_deleted,
+    pages_hold_every_tenant_once_in_order,
     what_is_missing_or_malformed_is_named,
     every_change_is_audited_and_told_and_a_change_to_the_same_is_neither,
     the_seeded_plans_read_back_and_limits_follow_the_plan,
@@ -34,6 +35,53 @@ async fn a_slug_belongs_to_one_tenant_until_it_is_deleted(plane: Plane) {
     let kept = plane.control.tenant_by_id(&first.id).await.unwrap().unwrap();
     assert_eq!(kept.status, TenantStatus::Deleted);
     assert_eq!(plane.control.list_tenants().await.unwrap().len(), 2);
+}
+
+async fn pages_hold_every_tenant_once_in_order(plane: Plane) {
+    let (by, mut made) = (Actor::local(), Vec::new());
+    // A hyphen sorts before letters here, whatever the language of the database thinks of it.
+    for (name, is_deleted) in
+        [("b", true), ("c", false), ("b", true), ("a-z", false), ("b", false), ("ab", true), ("a", false)]
+    {
+        made.push((name.to_owned(), plane.tenant(name).await.id, is_deleted));
+        if is_deleted {
+            plane.control.delete_tenant(&slug(name), &by).await.unwrap();
+        }
+    }
+    let by_slug = async |status: Option<TenantStatus>, limit: u32| {
+        let (mut seen, mut after) = (Vec::<Tenant>::new(), None);
+        loop {
+            let query = TenantsQuery { status, after, limit };
+            let page = plane.control.tenants_by_slug(query).await.unwrap();
+            assert!(page.len() <= limit as usize);
+            seen.extend(page.iter().cloned());
+            let Some(last) = page.last() else { break };
+            after = Some((last.slug.clone(), last.id.clone()));
+        }
+        let told = seen.iter().map(|tenant| (tenant.slug.to_string(), tenant.id.clone()));
+        told.collect::<Vec<_>>()
+    };
+    made.sort();
+    let all: Vec<_> = made.iter().map(|(name, id, _)| (name.clone(), id.clone())).collect();
+    let kept = made.iter().filter(|(_, _, is_deleted)| !is_deleted);
+    let active: Vec<_> = kept.map(|(name, id, _)| (name.clone(), id.clone())).collect();
+    let mut ids: Vec<_> = made.into_iter().map(|(_, id, _)| id).collect();
+    ids.sort();
+    for limit in 1..=8 {
+        assert_eq!(by_slug(None, limit).await, all, "{limit} a page");
+        assert_eq!(by_slug(Some(TenantStatus::Active), limit).await, active, "{limit} a page");
+        let (mut seen, mut after) = (Vec::<TenantId>::new(), None);
+        loop {
+            let page = plane.control.tenants_made_after(after.as_ref(), limit).await.unwrap();
+            assert!(page.len() <= limit as usize);
+            seen.extend(page.into_iter().map(|tenant| tenant.id));
+            if after.as_ref() == seen.last() {
+                break;
+            }
+            after = seen.last().cloned();
+        }
+        assert_eq!(seen, ids, "{limit} a page");
+    }
 }
 
 async fn what_is_missing_or_malformed_is_named(plane: Plane) {

@@ -82,6 +82,25 @@ async fn events_wait_while_the_ledger_is_away_and_arrive_when_it_is_back() {
     assert!(ledger.holds(&events));
 }
 
+#[tokio::test(start_paused = true)]
+async fn after_a_long_outage_events_arrive_within_seconds() {
+    let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(FakeLedger::default()));
+    let meter = open(folder.path(), &ledger, quick());
+    let _tasks = meter.start();
+    for _ in 0..10 {
+        ledger.set(Away::Refusing);
+        record_many(&meter, &somebody(), 5);
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+        assert_eq!(meter.depth(), 5);
+        ledger.set(Away::No);
+        let back = tokio::time::Instant::now();
+        while meter.depth() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert!(back.elapsed() < Duration::from_secs(6), "the ledger is back, and nobody looks");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_sent_again_and_counted_once() {
     let (folder, ledger) = (tempfile::tempdir().unwrap(), Arc::new(FakeLedger::default()));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use control::Erasure;
 use engine::{EngineError, Store};
 use sha2::{Digest, Sha256};
+use stdx::hex;
 use tenancy::TenantId;
 
 use super::Trouble;
@@ -16,7 +17,7 @@ pub(crate) fn content_hash(tenant: &TenantId, content: &str) -> String {
     hash.update(tenant.as_str());
     hash.update([0]);
     hash.update(content);
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&hash.finalize())
 }
 
 /// What was on record as erased and still there.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use backup::{Choosable, Kind, Manifest, Reason, Which, choose};
+use backup::{Choosable, Fetched, Kind, Reason, Which, choose};
 use control::{Actor, Backup, Erasure, NewRestore, NewTenant};
 use engine::{Store, StoreOptions};
 use fleet::FleetError;
@@ -219,13 +219,14 @@ async fn carry_out(
     }
 }
 
-/// Fetches a backup and makes sure that the file is the one that was copied.
+/// Fetches a backup and makes sure that the file is the one that was copied. Its encrypted form stays until the answer
+/// is dropped.
 pub(super) async fn fetch_proven(
     app: &App,
     backup: &Backup,
     file: &Path,
     progress: &Progress,
-) -> Result<Manifest, Trouble> {
+) -> Result<Fetched, Trouble> {
     progress.stage("fetching");
     let subject = subject_of(&backup.tenant_id)?;
     let key = data_key(app, Kind::Database, &subject).await?;
@@ -238,10 +239,10 @@ pub(super) async fn fetch_proven(
         )));
     }
     let told = |done, total| progress.at(done, total);
-    backup::fetch(vault, &key, &manifest, file, &told).await?;
+    let fetched = backup::fetch(vault, &key, &manifest, file, &told).await?;
     let differences = smoke::differences(&smoke::examined(file).await?, &manifest);
     if differences.is_empty() {
-        return Ok(manifest);
+        return Ok(fetched);
     }
     Err(Trouble::Refused(format!("the restored file is not what was copied: {}", differences.join("; "))))
 }

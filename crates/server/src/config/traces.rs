@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue};
 use super::secret::Secret;
 use super::setting::{Setting, filled, in_ms, items, milliseconds};
 use super::url::http_url;
+use crate::percent;
 
 /// Where an OTLP collector takes traces over HTTP, below its base URL.
 const TRACES_PATH: &str = "/v1/traces";
@@ -101,24 +102,9 @@ fn header(item: &str) -> Result<(String, Secret), String> {
     let rule = || "must be name=value, with commas between".to_owned();
     let (name, value) = item.split_once('=').ok_or_else(rule)?;
     let name = HeaderName::try_from(name.trim()).map_err(|_| rule())?;
-    let value = decoded(value.trim()).ok_or_else(rule)?;
+    let value = percent::decoded(value.trim()).ok_or_else(rule)?;
     HeaderValue::try_from(&value).map_err(|_| rule())?;
     Ok((name.as_str().to_owned(), Secret::new(value)))
-}
-
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-            }
-            plain => plain,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

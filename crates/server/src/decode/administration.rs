@@ -24,7 +24,9 @@ pub use backups::{
     list_restore_tests, salvage_memories,
 };
 pub use load::{LoadChange, Shedding, change_load, checks_of};
-pub use members::{InviteInput, MemberInput, accept_invite, add_member, create_invite, update_member};
+pub use members::{
+    InviteInput, MemberInput, accept_invite, add_member, create_invite, leave_tenant, update_member,
+};
 pub use plans::{PlanInput, PlanTarget, set_plan};
 pub use reports::{AuditLogQuery, ReportFormat, UsageQuery, of_tenant, report_usage, show_audit_log};
 pub use tenants::{

@@ -38,7 +38,7 @@ pub use deletions::{delete_tenant, show_deletion};
 pub use invites::{accept_invite, create_invite, list_invites, revoke_invite};
 pub use jwks::{refresh_jwks, show_jwks};
 pub use load::{change_load, show_load};
-pub use members::{add_member, list_members, remove_member, update_member};
+pub use members::{add_member, leave_tenant, list_members, remove_member, update_member};
 pub use plans::{list_plans, set_plan};
 pub use salvage::salvage_memories;
 pub use tenants::{create_tenant, list_tenants, show_tenant, update_tenant};
@@ -58,6 +58,11 @@ pub(crate) use load::shown as tenant_shown;
 
 async fn tenant_named(app: &App, slug: &Slug) -> Result<Tenant, Failure> {
     app.control.tenant_by_slug(slug).await?.ok_or_else(unknown_tenant)
+}
+
+/// How many to ask for, so that it shows whether a page of `limit` is the last.
+fn one_more_than(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn unknown_tenant() -> Failure {

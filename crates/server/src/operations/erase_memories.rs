@@ -59,6 +59,7 @@ pub async fn erase_memories_by_filter(
         ids.extend(page.items.iter().map(|memory| memory.id));
         let memories = page.items.into_iter().map(|memory| (memory.id, memory.content)).collect();
         storage_bytes_delta += erase(app, pass, &lease, memories).await?;
+        pass.stays(Work { memories_created: 0, storage_bytes_delta });
         if after.is_none() {
             break;
         }

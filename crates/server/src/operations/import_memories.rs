@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::ErrorCode;
 use axum::body::Body;
-use engine::{EngineError, ImportIds};
+use engine::{EngineError, ImportIds, Imported};
 use gateway::Pass;
 use http_body_util::BodyExt;
+use parking_lot::Mutex;
 use tenancy::Work;
 use tokio::io::AsyncWriteExt;
 
@@ -20,7 +22,8 @@ use crate::backups::{Scratch, Trouble, erase_again};
 /// Reads the whole export first and refuses it if a line of it is bad; then stores it. What was erased stays away.
 ///
 /// # Errors
-/// 400 with the line that is bad (`line 17.content`) or whose id is another memory's, 402, [`Failure::Store`].
+/// 400 with the line that is bad (`line 17.content`) or whose id is another memory's, 402, [`Failure::Store`]. Batches that
+/// were stored by then stay, and are counted.
 pub async fn import_memories(
     app: &App,
     pass: &Pass,
@@ -38,11 +41,18 @@ pub async fn import_memories(
     };
     let again = opened.clone();
     lease.read(move |_| engine::check_export(&mut opened()?).map(drop)).await?;
-    let imported = lease.write(move |store| store.import(&mut again()?, ids, bounds, &mut |_, _| {})).await?;
-    let mut storage_bytes_delta = imported.storage_bytes_delta;
+    let stored = Arc::new(Mutex::new(Imported::default()));
+    let told = Arc::clone(&stored);
+    let outcome = lease
+        .write(move |store| store.import(&mut again()?, ids, bounds, &mut |so_far, _| *told.lock() = so_far))
+        .await;
+    let so_far = *stored.lock();
+    pass.stays(counted(&so_far));
+    let imported = outcome?;
+    let mut work = counted(&imported);
     if ids == ImportIds::Keep {
         let erasures = app.control.erasures(pass.tenant()).await?;
-        storage_bytes_delta +=
+        work.storage_bytes_delta +=
             lease.remove(move |store| erase_again(store, &erasures)).await?.storage_bytes_delta;
     }
     quota::measure(app, pass, &lease);
@@ -53,8 +63,11 @@ pub async fn import_memories(
         expired: imported.expired,
         ids_raised_by: imported.ids_raised_by,
     };
-    let work = Work { memories_created: imported.memories, storage_bytes_delta };
     Ok(Done { value, work, workspace: None })
+}
+
+fn counted(imported: &Imported) -> Work {
+    Work { memories_created: imported.memories, storage_bytes_delta: imported.storage_bytes_delta }
 }
 
 /// Writes the body to a file as it comes.

@@ -1,4 +1,4 @@
-//! `/members`: who belongs to a tenant.
+//! `/members`: who belongs to a tenant; `/membership`: the caller's own place in one.
 
 use axum::response::Response;
 use tenancy::Operation;
@@ -64,6 +64,21 @@ pub(super) async fn remove_member(call: Call) -> Response {
         decode::of_tenant(call.query()?)?;
         let user_id = call.segment("user_id").await?;
         operations::remove_member(call.app(), pass, caller, &user_id).await
+    })
+    .await
+}
+
+/// Leave a tenant
+///
+/// For a person who is signed in, in any role: their own membership ends at once, and the audit log says so. A tenant keeps at
+/// least one owner: the last one makes another member an owner first, or deletes the tenant.
+#[utoipa::path(delete, path = "/membership", tag = "administration", operation_id = "leave_tenant",
+    params(("tenant" = String, Query, description = "The slug of the tenant to leave.")),
+    responses((status = 204, description = "They are no member any more")))]
+pub(super) async fn leave_tenant(call: Call) -> Response {
+    call.answer_admin(Operation::LeaveTenant, TenantIn::Query, 204, async |call, pass, caller| {
+        decode::leave_tenant(call.query()?)?;
+        operations::leave_tenant(call.app(), pass, caller).await
     })
     .await
 }

@@ -93,6 +93,7 @@ pub(super) fn described() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tenants::show_deletion))
         .routes(routes!(members::add_member, members::list_members))
         .routes(routes!(members::update_member, members::remove_member))
+        .routes(routes!(members::leave_tenant))
         .routes(routes!(invites::create_invite, invites::list_invites))
         .routes(routes!(invites::accept_invite))
         .routes(routes!(invites::revoke_invite))

@@ -39,6 +39,8 @@ const TENANTS: usize = 3;
 const DELETE_A_TENANT: &str = "DELETE /tenants/{slug}";
 const REVERT_A_MEMORY: &str = "POST /v1/memories/{id}/revert";
 const RESTORE_A_TENANT: &str = "POST /tenants/{slug}/restores";
+/// What ends the caller's membership of the tenant it names.
+const LEAVE_A_TENANT: &str = "DELETE /membership";
 /// What makes the caller a member of the tenant whose token it holds.
 const ACCEPT_AN_INVITE: &str = "POST /invites/accept";
 
@@ -114,8 +116,8 @@ impl World {
         }
         let (own, foreign) = (&self.settlers[caller], &self.settlers[victim]);
         let (names, others) = match deed.name.as_str() {
-            // It may delete itself or go back to an older state, and what follows would be refused and prove nothing.
-            DELETE_A_TENANT | RESTORE_A_TENANT => (foreign, foreign),
+            // It may delete itself, leave itself or go back to an older state, and what follows would be refused and prove nothing.
+            DELETE_A_TENANT | LEAVE_A_TENANT | RESTORE_A_TENANT => (foreign, foreign),
             // An invite's token makes whoever holds it a member: that is its purpose, and no leak.
             ACCEPT_AN_INVITE => (own, own),
             _ => (own, foreign),

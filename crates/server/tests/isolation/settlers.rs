@@ -11,6 +11,7 @@ use crate::pool::Pool;
 /// What tenants never get done, whatever they send: what belongs to whoever runs the service, an invite without its
 /// token, and a page that only leads to another.
 pub(crate) const CLOSED_TO_TENANTS: &[&str] = &[
+    "DELETE /membership",
     "DELETE /tenants/{slug}",
     "GET /",
     "GET /checks",

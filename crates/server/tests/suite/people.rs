@@ -206,3 +206,43 @@ async fn the_operator_claim_administers_every_tenant() {
     assert_eq!(newest["items"][0]["actor"], "user:ops");
     ask(Method::DELETE, "/tenants/acme", Value::Null).await.expect(202);
 }
+
+#[tokio::test]
+async fn whoever_came_may_go_and_the_last_owner_stays() {
+    let town = Town::new().await;
+    town.sign_up("anna", "acme").await;
+    town.sign_up("dora", "other").await;
+    for role in ["admin", "member", "viewer"] {
+        town.bring_in("anna", "acme", role, role).await;
+    }
+    let leave = |user: &'static str, tenant: &'static str| {
+        let town = &town;
+        let path = format!("/membership?tenant={tenant}");
+        async move { town.ask_alone(user, Method::DELETE, &path, Value::Null).await }
+    };
+    let unnamed = town.ask_alone("viewer", Method::DELETE, "/membership", Value::Null).await;
+    unnamed.expect_problems(&["tenant"]);
+    leave("viewer", "other").await.expect_error(403, "not_a_member");
+    leave("viewer", "nobody").await.expect_error(404, "tenant_not_found");
+    leave("anna", "acme").await.expect_error(409, "last_owner");
+    for user in ["admin", "member", "viewer"] {
+        leave(user, "acme").await.expect(204);
+        let again = town.ask(user, "acme", Method::GET, "/v1/stats", Value::Null).await;
+        again.expect_error(403, "not_a_member");
+        leave(user, "acme").await.expect_error(403, "not_a_member");
+    }
+    let left = town.ask("anna", "acme", Method::GET, "/members", Value::Null).await.expect(200);
+    assert_eq!(left["items"].as_array().unwrap().len(), 1, "{left}");
+    let log = town.ask("anna", "acme", Method::GET, "/audit-log", Value::Null).await.expect(200);
+    let newest = &log["items"][0];
+    assert_eq!(
+        (&newest["actor"], &newest["action"], &newest["target"]),
+        (&json!("user:viewer"), &json!("remove_member"), &json!("viewer"))
+    );
+    town.bring_in("anna", "acme", "ben", "owner").await;
+    leave("anna", "acme").await.expect(204);
+    // A key belongs to the tenant and to nobody, and an operator to no tenant.
+    let path = "/membership?tenant=default";
+    town.house.delete(path).await.expect_error(403, "forbidden");
+    town.house.ask_locally(Method::DELETE, path, Value::Null).await.expect_error(403, "forbidden");
+}

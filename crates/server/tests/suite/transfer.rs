@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
+use server::config::Enforcement;
 
 use crate::house::{Answer, House};
 
@@ -103,4 +104,25 @@ async fn an_import_may_be_larger_than_other_bodies_and_brings_nothing_erased_bac
     house.get(&format!("/v1/memories/{}", ids[4])).await.expect(200);
     let large = json!({ "content": "x".repeat(70_000) });
     house.post("/v1/memories", large).await.expect_error(413, "body_too_large");
+}
+
+#[tokio::test]
+async fn an_import_that_stops_half_way_is_counted_as_far_as_it_came() {
+    let house = House::with(|config| config.limits.quotas = Enforcement::Enforced).await;
+    let other = house.another_tenant("other").await;
+    for batch in 0..6 {
+        let memory = |n: usize| json!({"content": format!("memory {n} of batch {batch}")});
+        let body = json!({ "memories": (0..100).map(memory).collect::<Vec<_>>() });
+        house.post("/v1/memories/batch", body).await.expect(201);
+    }
+    let lines = export(&house, &house.key).await;
+    let plan = json!({"tenant": "other", "limits": {"memories": 500}});
+    house.ask_locally(Method::POST, "/plans", plan).await.expect(200);
+
+    import(&house, &other, "", lines).await.expect_error(402, "quota_exceeded");
+    let stats = house.ask_as(&other, Method::GET, "/v1/stats", Value::Null).await.expect(200);
+    assert!((1..=500).contains(&stats["memories"].as_u64().unwrap()), "{stats}");
+    let usage = house.ask_as(&other, Method::GET, "/v1/usage", Value::Null).await.expect(200);
+    assert_eq!(usage["items"][0]["memories_created"], stats["memories"], "{usage}");
+    assert!(usage["items"][0]["storage_bytes"].as_i64().unwrap() > 0, "{usage}");
 }

@@ -44,6 +44,20 @@ pub struct InviteInput {
     pub lifetime: SignedDuration,
 }
 
+/// Reads which tenant to leave: named even by who belongs to no other, so that nobody leaves by chance.
+///
+/// # Errors
+/// Every problem.
+pub fn leave_tenant(query: Value) -> Result<(), Problems> {
+    let mut problems = Problems::new();
+    let input = Fields::of(query, Form::Query, &mut problems).and_then(|mut fields| {
+        let named = fields.need("tenant", slug);
+        fields.finish();
+        named.map(drop)
+    });
+    whole(input, problems)
+}
+
 /// Reads a person to add.
 ///
 /// # Errors

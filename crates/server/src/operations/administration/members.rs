@@ -68,6 +68,19 @@ pub async fn remove_member(app: &App, pass: &Pass, by: &Caller, user_id: &str) -
     Ok(())
 }
 
+/// Ends the caller's own membership at once.
+///
+/// # Errors
+/// 403 for who is no person, 409 for the last owner; [`Failure::Control`].
+pub async fn leave_tenant(app: &App, pass: &Pass, by: &Caller) -> Result<(), Failure> {
+    let Some(person) = by.person() else {
+        let message = "a membership is ended by the person whose it is; send their token (a JWT)";
+        return Err(Failure::Coded(ErrorCode::Forbidden, message.to_owned()));
+    };
+    app.control.remove_member(pass.tenant(), &person.user_id, &by.actor()).await?;
+    Ok(())
+}
+
 pub(super) fn member_to_wire(member: Member, tenant: &Slug) -> api::Member {
     api::Member {
         tenant: tenant.to_string(),

@@ -1,12 +1,12 @@
 //! Tenants: made, listed, shown, suspended, resumed, put on another plan.
 
 use api::ErrorCode;
-use control::{NewOwner, NewTenant};
+use control::{NewOwner, NewTenant, TenantsQuery};
 use gateway::{OperatorPass, Pass};
 use tenancy::{PlanName, Role, Slug, Tenant};
 
 use super::authority::{Caller, operators_only};
-use super::{tenant_named, unknown_tenant};
+use super::{one_more_than, tenant_named, unknown_tenant};
 use crate::app::App;
 use crate::config::SignUp;
 use crate::decode::{TenantChange, TenantInput, TenantQuery, tenants_cursor};
@@ -55,13 +55,19 @@ pub async fn create_tenant(app: &App, by: &Caller, input: TenantInput) -> Result
 pub async fn list_tenants(app: &App, by: &Caller, query: TenantQuery) -> Result<api::TenantList, Failure> {
     let found = match by.person() {
         _ if by.is_operator() => {
-            let all = app.control.list_tenants().await?;
-            all.into_iter().map(|tenant| (tenant, None)).collect()
+            let TenantQuery { status, after, limit } = query.clone();
+            let asked = TenantsQuery { status, after, limit: one_more_than(limit) };
+            let found = app.control.tenants_by_slug(asked).await?;
+            found.into_iter().map(|tenant| (tenant, None)).collect()
         }
         None => return Err(operators_only()),
-        Some(person) => tenants_of(app, &person.user_id).await?,
+        Some(person) => {
+            let mut own = tenants_of(app, &person.user_id).await?;
+            own.retain(|(tenant, _)| is_asked_for(tenant, &query));
+            own
+        }
     };
-    Ok(page(found, &query))
+    Ok(page(found, query.limit))
 }
 
 /// One tenant and what it may use.
@@ -105,17 +111,20 @@ async fn tenants_of(app: &App, user_id: &str) -> Result<Vec<(Tenant, Option<Stri
     Ok(found)
 }
 
-fn page(tenants: Vec<(Tenant, Option<String>)>, query: &TenantQuery) -> api::TenantList {
+fn is_asked_for(tenant: &Tenant, query: &TenantQuery) -> bool {
     let after = query.after.as_ref().map(|(slug, id)| (slug, id));
-    let mut rest = tenants
-        .into_iter()
-        .filter(|(tenant, _)| query.status.is_none_or(|status| tenant.status == status))
-        .filter(|(tenant, _)| after.is_none_or(|after| (&tenant.slug, &tenant.id) > after));
-    let items: Vec<_> = rest.by_ref().take(query.limit).collect();
-    let last = items.last().map(|(tenant, _)| tenants_cursor(&tenant.slug, &tenant.id));
+    query.status.is_none_or(|status| tenant.status == status)
+        && after.is_none_or(|after| (&tenant.slug, &tenant.id) > after)
+}
+
+/// The first `limit` of those that are left, and whether there are more.
+fn page(mut left: Vec<(Tenant, Option<String>)>, limit: usize) -> api::TenantList {
+    let there_is_more = left.len() > limit;
+    left.truncate(limit);
+    let last = left.last().filter(|_| there_is_more);
     api::TenantList {
-        next_cursor: rest.next().and(last),
-        items: items
+        next_cursor: last.map(|(tenant, _)| tenants_cursor(&tenant.slug, &tenant.id)),
+        items: left
             .into_iter()
             .map(|(tenant, role)| api::Tenant { role, ..tenant_to_wire(tenant) })
             .collect(),
@@ -176,6 +185,11 @@ mod tests {
         (tenant, None)
     }
 
+    fn page_of(all: &[(Tenant, Option<String>)], query: &TenantQuery) -> api::TenantList {
+        let asked = all.iter().filter(|(tenant, _)| is_asked_for(tenant, query)).cloned();
+        page(asked.collect(), query.limit)
+    }
+
     #[test]
     fn pages_hold_every_tenant_once_in_order() {
         let (active, deleted) = (TenantStatus::Active, TenantStatus::Deleted);
@@ -190,7 +204,7 @@ mod tests {
                 if let Some(cursor) = cursor {
                     asked["cursor"] = serde_json::Value::String(cursor);
                 }
-                let page = page(all.to_vec(), &decode::list_tenants(asked).unwrap());
+                let page = page_of(&all, &decode::list_tenants(asked).unwrap());
                 seen.extend(page.items.into_iter().map(|tenant| tenant.id));
                 cursor = page.next_cursor;
                 if cursor.is_none() {
@@ -201,6 +215,6 @@ mod tests {
             assert_eq!(seen, want, "{limit} a page");
         }
         let only = decode::list_tenants(serde_json::json!({"status": "active"})).unwrap();
-        assert_eq!(page(all.to_vec(), &only).items.len(), 3);
+        assert_eq!(page_of(&all, &only).items.len(), 3);
     }
 }

@@ -3,7 +3,7 @@
 use gateway::OperatorPass;
 use tenancy::{Slug, Tenant};
 
-use super::tenant_named;
+use super::{one_more_than, tenant_named};
 use crate::app::App;
 use crate::decode::UsageQuery;
 use crate::operations::Failure;
@@ -20,16 +20,14 @@ pub async fn report_usage(
     tenant: Option<&Slug>,
     query: UsageQuery,
 ) -> Result<api::UsageReport, Failure> {
-    let mut tenants = match tenant {
+    let mut page = match tenant {
         Some(slug) => vec![tenant_named(app, slug).await?],
-        None => app.control.list_tenants().await?,
+        None => app.control.tenants_made_after(query.after.as_ref(), one_more_than(query.limit)).await?,
     };
-    // Ids are UUIDv7: their order is that of creation, and no tenant slips between two pages.
-    tenants.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut rest =
-        tenants.into_iter().filter(|tenant| query.after.as_ref().is_none_or(|after| tenant.id > *after));
-    let page: Vec<_> = rest.by_ref().take(query.limit).collect();
-    let next_cursor = rest.next().and(page.last().map(|tenant| tenant.id.to_string()));
+    let there_is_more = page.len() > query.limit;
+    page.truncate(query.limit);
+    let last = page.last().filter(|_| there_is_more);
+    let next_cursor = last.map(|tenant| tenant.id.to_string());
     let mut items = Vec::new();
     for tenant in &page {
         items.extend(days_of(app, tenant, &query).await?);
