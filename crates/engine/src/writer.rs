@@ -204,7 +204,7 @@ fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexCh
         for ticket in group {
             failures.push(ticket.fail);
             connection.prepare_cached("SAVEPOINT operation")?.execute([])?;
-            let (mark, counts) = (session.changes.len(), session.counts);
+            let mark = session.mark();
             let verdict = catch_unwind(AssertUnwindSafe(|| (ticket.run)(&mut session)));
             let error = match verdict {
                 Ok(Verdict::Keep) => None,
@@ -223,12 +223,11 @@ fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexCh
                     return Err(error);
                 }
                 connection.prepare_cached("ROLLBACK TO operation")?.execute([])?;
-                session.changes.truncate(mark);
-                session.counts = counts;
-                session.forget_cached();
+                session.return_to(mark);
             }
             connection.prepare_cached("RELEASE operation")?.execute([])?;
         }
+        session.write_postings()?;
         if session.counts != counts_before {
             session.counts.save(connection)?;
         }

@@ -20,9 +20,7 @@ impl Session<'_> {
         analysed: &Analysed,
         gone: String,
     ) -> Result<(), EngineError> {
-        self.connection
-            .prepare_cached("INSERT INTO keyword (rowid, terms) VALUES (?, ?)")?
-            .execute((id, &analysed.terms))?;
+        self.postings.put_terms(id, analysed.terms.clone());
         self.changes.push(terms_change(id, &gone, &analysed.terms));
         for word in &analysed.words {
             if self.words.is_news(word) {
@@ -69,9 +67,7 @@ impl Session<'_> {
                 fact.stated,
             ))?;
         self.changes.push(IndexChange::Put { id: memory.id, fact });
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO facet (rowid, terms) VALUES (?, ?)")?
-            .execute((memory.id, facet::terms(memory)))?;
+        self.postings.put_facets(memory.id, facet::terms(memory));
         Ok(())
     }
 

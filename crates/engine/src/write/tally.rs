@@ -60,7 +60,7 @@ impl Session<'_> {
 
     /// Ends an operation that may have added: its pages are within their bound, or it is refused. One that wrote
     /// nothing is never refused.
-    pub(super) fn end_within(&self) -> Result<(), EngineError> {
+    pub(super) fn end_within(&mut self) -> Result<(), EngineError> {
         if self.changes.len() > self.allowance.changes_before {
             self.end_within_whatever_was_written()?;
         }
@@ -68,9 +68,9 @@ impl Session<'_> {
     }
 
     /// The same for an operation that may have written rows of which the index holds nothing.
-    pub(super) fn end_within_whatever_was_written(&self) -> Result<(), EngineError> {
-        let Allowance { bounds, pages_before, .. } = &self.allowance;
-        let Some(limit) = bounds.file_bytes else { return Ok(()) };
+    pub(super) fn end_within_whatever_was_written(&mut self) -> Result<(), EngineError> {
+        let Some(limit) = self.allowance.bounds.file_bytes else { return Ok(()) };
+        self.write_postings()?;
         // FTS5 keeps what it is given until a savepoint; without this its pages would be the next one's.
         self.connection.prepare_cached("SAVEPOINT written")?.execute([])?;
         self.connection.prepare_cached("RELEASE written")?.execute([])?;
@@ -78,7 +78,7 @@ impl Session<'_> {
         if pages_in_use(self.connection)? * page_bytes <= limit {
             return Ok(());
         }
-        let current = pages_before * page_bytes;
+        let current = self.allowance.pages_before * page_bytes;
         Err(EngineError::BoundReached { what: Bound::FileBytes, current, limit })
     }
 
