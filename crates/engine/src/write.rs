@@ -193,6 +193,7 @@ impl<'c> Session<'c> {
                 .prepare_cached("SELECT 1 FROM memory WHERE id = ? AND version = ?")?
                 .exists((id, version))?;
             if current {
+                self.remove_vector(id)?;
                 let model_id = self.put_vector(id, &embedded)?;
                 self.connection
                     .prepare_cached("UPDATE memory SET model_id = ? WHERE id = ?")?
@@ -382,7 +383,10 @@ impl<'c> Session<'c> {
         }
         if new.content != old.content {
             let model_id = match embedded {
-                Some(embedded) => Some(self.put_vector(new.id, &embedded)?),
+                Some(embedded) => {
+                    self.remove_vector(new.id)?;
+                    Some(self.put_vector(new.id, &embedded)?)
+                }
                 None => {
                     self.drop_vector(new.id, model)?;
                     None
@@ -401,7 +405,7 @@ impl<'c> Session<'c> {
         } else {
             self.place_in_session(workspace_id, new.session_id.as_deref(), analysed.tokens)?
         };
-        self.remove_facets(new.id)?;
+        self.remove_fact(new.id)?;
         self.put_fact(new, &analysed, place)
     }
 
