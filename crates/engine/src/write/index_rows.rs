@@ -193,6 +193,9 @@ impl Session<'_> {
 
 /// What changes of the terms of a memory; what stays is not touched in any list.
 fn terms_change(id: MemoryId, before: &str, after: &str) -> IndexChange {
+    if before.is_empty() {
+        return IndexChange::Terms { id, gone: String::new(), now: after.to_owned() };
+    }
     let only = |terms: &str, other: &str| {
         let other: HashSet<&str> = other.split_ascii_whitespace().collect();
         let terms = terms.split_ascii_whitespace().filter(|term| !other.contains(term));
