@@ -5,6 +5,7 @@ mod analysed;
 mod idempotency;
 mod import;
 mod index_rows;
+mod postings;
 mod remove;
 mod tally;
 mod version;
@@ -22,6 +23,7 @@ use crate::read;
 use crate::store::{Changed, Idempotency, Outcome, Stored, StoredMemory};
 use crate::typo::KnownWords;
 use crate::vector::{Embedded, ModelIdentity};
+use postings::{Postings, PostingsMark};
 use tally::{Allowance, Occupied};
 use version::{fresh, patched};
 
@@ -38,6 +40,7 @@ pub(crate) struct Session<'c> {
     connection: &'c Connection,
     now_ms: i64,
     pub(crate) changes: Vec<IndexChange>,
+    postings: Postings,
     workspaces: HashMap<String, i64>,
     actors: HashMap<String, u32>,
     pub(crate) words: KnownWords,
@@ -48,12 +51,21 @@ pub(crate) struct Session<'c> {
     allowance: Allowance,
 }
 
+/// A moment of a [`Session`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    changes: usize,
+    counts: Counts,
+    postings: PostingsMark,
+}
+
 impl<'c> Session<'c> {
     pub(crate) fn new(connection: &'c Connection, now_ms: i64, words: KnownWords, counts: Counts) -> Self {
         Self {
             connection,
             now_ms,
             changes: Vec::new(),
+            postings: Postings::default(),
             workspaces: HashMap::new(),
             actors: HashMap::new(),
             words,
@@ -64,8 +76,16 @@ impl<'c> Session<'c> {
         }
     }
 
-    /// Forgets what a rolled-back operation may have made.
-    pub(crate) fn forget_cached(&mut self) {
+    /// Where the session stands, for an operation that may be rolled back.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { changes: self.changes.len(), counts: self.counts, postings: self.postings.mark() }
+    }
+
+    /// Forgets what a rolled-back operation did since `mark`, and what it may have made.
+    pub(crate) fn return_to(&mut self, mark: Mark) {
+        self.changes.truncate(mark.changes);
+        self.counts = mark.counts;
+        self.postings.return_to(mark.postings);
         self.workspaces.clear();
         self.actors.clear();
         self.words.clear();
@@ -173,6 +193,7 @@ impl<'c> Session<'c> {
                 .prepare_cached("SELECT 1 FROM memory WHERE id = ? AND version = ?")?
                 .exists((id, version))?;
             if current {
+                self.remove_vector(id)?;
                 let model_id = self.put_vector(id, &embedded)?;
                 self.connection
                     .prepare_cached("UPDATE memory SET model_id = ? WHERE id = ?")?
@@ -355,14 +376,17 @@ impl<'c> Session<'c> {
     ) -> Result<(), EngineError> {
         let analysed = analyse(&new.content, new.actor.as_deref());
         if new.content != old.content || new.actor != old.actor {
-            self.connection.prepare_cached("DELETE FROM keyword WHERE rowid = ?")?.execute([new.id])?;
+            self.remove_terms(new.id)?;
             let before = analyse(&old.content, old.actor.as_deref());
             self.put_terms(new.id, &analysed, before.terms)?;
             self.forget_words(&(&before.words - &analysed.words))?;
         }
         if new.content != old.content {
             let model_id = match embedded {
-                Some(embedded) => Some(self.put_vector(new.id, &embedded)?),
+                Some(embedded) => {
+                    self.remove_vector(new.id)?;
+                    Some(self.put_vector(new.id, &embedded)?)
+                }
                 None => {
                     self.drop_vector(new.id, model)?;
                     None
@@ -381,6 +405,7 @@ impl<'c> Session<'c> {
         } else {
             self.place_in_session(workspace_id, new.session_id.as_deref(), analysed.tokens)?
         };
+        self.remove_fact(new.id)?;
         self.put_fact(new, &analysed, place)
     }
 

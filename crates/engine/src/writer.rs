@@ -187,6 +187,45 @@ impl Writer {
     }
 }
 
+/// An operation's place in its group. Before the first one there is nothing to keep: it does without a savepoint, which
+/// copies every page that is touched, and the whole transaction is rolled back.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    First,
+    Later,
+}
+
+impl Place {
+    fn begin(self, connection: &Connection) -> Result<(), EngineError> {
+        match self {
+            Self::First => Ok(()),
+            Self::Later => run(connection, "SAVEPOINT operation"),
+        }
+    }
+
+    fn roll_back(self, connection: &Connection) -> Result<(), EngineError> {
+        match self {
+            Self::First => {
+                run(connection, "ROLLBACK")?;
+                run(connection, "BEGIN IMMEDIATE")
+            }
+            Self::Later => run(connection, "ROLLBACK TO operation"),
+        }
+    }
+
+    fn end(self, connection: &Connection) -> Result<(), EngineError> {
+        match self {
+            Self::First => Ok(()),
+            Self::Later => run(connection, "RELEASE operation"),
+        }
+    }
+}
+
+fn run(connection: &Connection, sql: &str) -> Result<(), EngineError> {
+    connection.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
 /// One transaction for the group, a savepoint for each operation. Returns what changed in the index.
 fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexChange> {
     // Taken out: after a failure nothing is known.
@@ -195,16 +234,17 @@ fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexCh
     let connection = &held.connection;
     let mut failures = Vec::with_capacity(group.len());
     let outcome = (|| {
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        run(connection, "BEGIN IMMEDIATE")?;
         let counts_before = match known_counts {
             Some(counts) => counts,
             None => Counts::read(connection)?,
         };
         let mut session = Session::new(connection, now_ms, known_words, counts_before);
-        for ticket in group {
+        for (at, ticket) in group.into_iter().enumerate() {
             failures.push(ticket.fail);
-            connection.prepare_cached("SAVEPOINT operation")?.execute([])?;
-            let (mark, counts) = (session.changes.len(), session.counts);
+            let place = if at == 0 { Place::First } else { Place::Later };
+            place.begin(connection)?;
+            let mark = session.mark();
             let verdict = catch_unwind(AssertUnwindSafe(|| (ticket.run)(&mut session)));
             let error = match verdict {
                 Ok(Verdict::Keep) => None,
@@ -222,17 +262,16 @@ fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexCh
                 if connection.is_autocommit() {
                     return Err(error);
                 }
-                connection.prepare_cached("ROLLBACK TO operation")?.execute([])?;
-                session.changes.truncate(mark);
-                session.counts = counts;
-                session.forget_cached();
+                place.roll_back(connection)?;
+                session.return_to(mark);
             }
-            connection.prepare_cached("RELEASE operation")?.execute([])?;
+            place.end(connection)?;
         }
+        session.write_postings()?;
         if session.counts != counts_before {
             session.counts.save(connection)?;
         }
-        connection.prepare_cached("COMMIT")?.execute([])?;
+        run(connection, "COMMIT")?;
         Ok::<_, EngineError>((session.changes, session.words, session.counts))
     })();
     match outcome {
@@ -248,5 +287,50 @@ fn commit_group(held: &mut Held, group: Vec<Ticket>, now_ms: i64) -> Vec<IndexCh
             }
             Vec::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vector::ModelIdentity;
+
+    /// An operation that leaves a row of this name behind, if it is kept.
+    fn ticket(name: char, end: char) -> Ticket {
+        let run = move |session: &mut Session<'_>| {
+            let model = ModelIdentity { name: name.to_string().into(), revision: "1".into(), dimensions: 4 };
+            session.model_id(&model).unwrap();
+            match end {
+                '+' => Verdict::Keep,
+                '-' => Verdict::RollBack(EngineError::Internal("refused".into())),
+                _ => panic!("as the test wants it"),
+            }
+        };
+        Ticket { run: Box::new(run), fail: Box::new(|_| ()), turn: Arc::default() }
+    }
+
+    fn check(group: &str, want: &str) {
+        let mut connection = Connection::open_in_memory().unwrap();
+        crate::schema::migrate(&mut connection).unwrap();
+        let mut held = Held { connection, known_words: KnownWords::default(), counts: None };
+        let group = group.split(' ').map(|operation| {
+            let mut letters = operation.chars();
+            ticket(letters.next().unwrap(), letters.next().unwrap())
+        });
+        commit_group(&mut held, group.collect(), 0);
+        assert!(held.connection.is_autocommit());
+        let mut names = held.connection.prepare("SELECT name FROM model ORDER BY name").unwrap();
+        let names = names.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(names.collect::<Result<Vec<_>, _>>().unwrap().concat(), want);
+    }
+
+    #[test]
+    fn an_operation_that_fails_takes_only_itself_back() {
+        check("a+ b+ c+", "abc");
+        check("a- b+ c+", "bc");
+        check("a+ b- c+", "ac");
+        check("a- b- c+", "c");
+        check("a! b+ c!", "b");
+        check("a-", "");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, named_params};
 
+use super::index_rows::POSITION_MAX;
 use super::version::cut;
 use super::{Analysed, Session, ms, to_json};
 use crate::bounds::Bounds;
@@ -16,9 +17,6 @@ use crate::snapshot;
 
 /// Where imported memories begin in a session, by workspace and name: after what was there before.
 pub(crate) type Places = HashMap<(i64, String), u32>;
-
-/// Positions in a session stay below this, as those of ordinary writes do.
-const POSITION_MAX: u32 = 4_000_000_000;
 
 impl Session<'_> {
     /// Keeps others from taking the ids of an import; returns what is added to each of them.

@@ -12,6 +12,9 @@ use crate::memory::{Memory, MemoryId};
 use crate::typo;
 use crate::vector::{Embedded, ModelIdentity, Quantized};
 
+/// Positions in a session stay below this.
+pub(super) const POSITION_MAX: u32 = 4_000_000_000;
+
 impl Session<'_> {
     /// Stores the terms of a memory that has its fact; `gone` are those it held before.
     pub(super) fn put_terms(
@@ -20,9 +23,7 @@ impl Session<'_> {
         analysed: &Analysed,
         gone: String,
     ) -> Result<(), EngineError> {
-        self.connection
-            .prepare_cached("INSERT INTO keyword (rowid, terms) VALUES (?, ?)")?
-            .execute((id, &analysed.terms))?;
+        self.postings.put_terms(id, analysed.terms.clone());
         self.changes.push(terms_change(id, &gone, &analysed.terms));
         for word in &analysed.words {
             if self.words.is_news(word) {
@@ -32,6 +33,7 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Stores the facts and the facets of a memory that has none.
     pub(super) fn put_fact(
         &mut self,
         memory: &Memory,
@@ -54,7 +56,7 @@ impl Session<'_> {
         };
         self.connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO fact (memory_id, tokens, session, position, actor, at, expires_at, importance, \
+                "INSERT INTO fact (memory_id, tokens, session, position, actor, at, expires_at, importance, \
                  stated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute((
@@ -69,12 +71,11 @@ impl Session<'_> {
                 fact.stated,
             ))?;
         self.changes.push(IndexChange::Put { id: memory.id, fact });
-        self.connection
-            .prepare_cached("INSERT OR REPLACE INTO facet (rowid, terms) VALUES (?, ?)")?
-            .execute((memory.id, facet::terms(memory)))?;
+        self.postings.put_facets(memory.id, facet::terms(memory));
         Ok(())
     }
 
+    /// Stores the vector of a memory that has none.
     pub(super) fn put_vector(&mut self, id: MemoryId, embedded: &Embedded) -> Result<i64, EngineError> {
         if embedded.values.len() != embedded.model.dimensions {
             let (got, want) = (embedded.values.len(), embedded.model.dimensions);
@@ -83,14 +84,26 @@ impl Session<'_> {
         let model_id = self.model_id(&embedded.model)?;
         let vector = Quantized::of(&embedded.values);
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO vector (memory_id, model_id, code) VALUES (?, ?, ?)")?
+            .prepare_cached("INSERT INTO vector (memory_id, model_id, code) VALUES (?, ?, ?)")?
             .execute((id, model_id, vector.to_bytes()))?;
         self.changes.push(IndexChange::Vector { id, model_id, vector: Some(vector) });
         Ok(model_id)
     }
 
-    pub(super) fn drop_vector(&mut self, id: MemoryId, model: Option<i64>) -> Result<(), EngineError> {
+    pub(super) fn remove_vector(&self, id: MemoryId) -> Result<(), EngineError> {
         self.connection.prepare_cached("DELETE FROM vector WHERE memory_id = ?")?.execute([id])?;
+        Ok(())
+    }
+
+    /// Takes out the facts and the facets of a memory.
+    pub(super) fn remove_fact(&mut self, id: MemoryId) -> Result<(), EngineError> {
+        self.remove_facets(id)?;
+        self.connection.prepare_cached("DELETE FROM fact WHERE memory_id = ?")?.execute([id])?;
+        Ok(())
+    }
+
+    pub(super) fn drop_vector(&mut self, id: MemoryId, model: Option<i64>) -> Result<(), EngineError> {
+        self.remove_vector(id)?;
         if let Some(model_id) = model {
             self.changes.push(IndexChange::Vector { id, model_id, vector: None });
         }
@@ -105,15 +118,30 @@ impl Session<'_> {
         tokens: u32,
     ) -> Result<(u32, u32), EngineError> {
         let Some(session) = session else { return Ok((0, 0)) };
-        let (number, end): (u32, u32) = self
+        // Two statements: one that does it all (ON CONFLICT ... RETURNING) keeps a journal to take itself back.
+        let known: Option<(u32, u32)> = self
             .connection
-            .prepare_cached(
-                "INSERT INTO session (workspace_id, name, end_position) VALUES (?, ?, ?) \
-                 ON CONFLICT (workspace_id, name) DO UPDATE SET end_position = \
-                 min(session.end_position + excluded.end_position, 4000000000) RETURNING id, end_position",
-            )?
-            .query_row((workspace_id, session, tokens), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok((number, end.saturating_sub(tokens)))
+            .prepare_cached("SELECT id, end_position FROM session WHERE workspace_id = ? AND name = ?")?
+            .query_row((workspace_id, session), |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match known {
+            Some((number, start)) => {
+                let end = start.saturating_add(tokens).min(POSITION_MAX);
+                self.connection
+                    .prepare_cached("UPDATE session SET end_position = ? WHERE id = ?")?
+                    .execute((end, number))?;
+                Ok((number, end.saturating_sub(tokens)))
+            }
+            None => {
+                let number = self
+                    .connection
+                    .prepare_cached(
+                        "INSERT INTO session (workspace_id, name, end_position) VALUES (?, ?, ?) RETURNING id",
+                    )?
+                    .query_row((workspace_id, session, tokens), |row| row.get(0))?;
+                Ok((number, 0))
+            }
+        }
     }
 
     pub(super) fn workspace_id(&mut self, name: &str) -> Result<i64, EngineError> {
@@ -165,6 +193,9 @@ impl Session<'_> {
 
 /// What changes of the terms of a memory; what stays is not touched in any list.
 fn terms_change(id: MemoryId, before: &str, after: &str) -> IndexChange {
+    if before.is_empty() {
+        return IndexChange::Terms { id, gone: String::new(), now: after.to_owned() };
+    }
     let only = |terms: &str, other: &str| {
         let other: HashSet<&str> = other.split_ascii_whitespace().collect();
         let terms = terms.split_ascii_whitespace().filter(|term| !other.contains(term));

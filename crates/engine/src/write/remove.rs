@@ -84,8 +84,7 @@ impl Session<'_> {
 
     /// Removes a memory from every table; its history, facts and vector go with the row.
     fn remove(&mut self, id: MemoryId, terms: String) -> Result<i64, EngineError> {
-        self.connection.prepare_cached("DELETE FROM keyword WHERE rowid = ?")?.execute([id])?;
-        self.connection.prepare_cached("DELETE FROM facet WHERE rowid = ?")?.execute([id])?;
+        self.remove_postings(id)?;
         let freed: i64 = self
             .connection
             .prepare_cached(
@@ -99,6 +98,7 @@ impl Session<'_> {
 
     /// Takes words out of the vocabulary that no memory uses any more.
     pub(super) fn forget_words(&mut self, words: &BTreeSet<String>) -> Result<(), EngineError> {
+        self.write_postings()?;
         for word in words {
             let used = self
                 .connection

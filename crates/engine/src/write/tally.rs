@@ -31,6 +31,10 @@ pub(super) struct Allowance {
     changes_before: usize,
 }
 
+/// A store below this part of its bound is not counted to the page: postings that are kept back take at most some five times
+/// the room of their rows, which are counted (short tags, each a term of twelve digits).
+const FAR_FROM_BOUND: u64 = 8;
+
 impl Counts {
     pub(crate) fn read(connection: &Connection) -> Result<Self, EngineError> {
         Ok(connection
@@ -60,7 +64,7 @@ impl Session<'_> {
 
     /// Ends an operation that may have added: its pages are within their bound, or it is refused. One that wrote
     /// nothing is never refused.
-    pub(super) fn end_within(&self) -> Result<(), EngineError> {
+    pub(super) fn end_within(&mut self) -> Result<(), EngineError> {
         if self.changes.len() > self.allowance.changes_before {
             self.end_within_whatever_was_written()?;
         }
@@ -68,9 +72,12 @@ impl Session<'_> {
     }
 
     /// The same for an operation that may have written rows of which the index holds nothing.
-    pub(super) fn end_within_whatever_was_written(&self) -> Result<(), EngineError> {
-        let Allowance { bounds, pages_before, .. } = &self.allowance;
-        let Some(limit) = bounds.file_bytes else { return Ok(()) };
+    pub(super) fn end_within_whatever_was_written(&mut self) -> Result<(), EngineError> {
+        let Some(limit) = self.allowance.bounds.file_bytes else { return Ok(()) };
+        if pages_in_use(self.connection)? * page_bytes(self.connection)? < limit / FAR_FROM_BOUND {
+            return Ok(());
+        }
+        self.write_postings()?;
         // FTS5 keeps what it is given until a savepoint; without this its pages would be the next one's.
         self.connection.prepare_cached("SAVEPOINT written")?.execute([])?;
         self.connection.prepare_cached("RELEASE written")?.execute([])?;
@@ -78,7 +85,7 @@ impl Session<'_> {
         if pages_in_use(self.connection)? * page_bytes <= limit {
             return Ok(());
         }
-        let current = pages_before * page_bytes;
+        let current = self.allowance.pages_before * page_bytes;
         Err(EngineError::BoundReached { what: Bound::FileBytes, current, limit })
     }
 
