@@ -1,9 +1,11 @@
 //! Which writing the built-in model knows: it learnt from English, whose letters most European languages share.
 
+use unicode_normalization::UnicodeNormalization;
+
 /// Whether at least half of the letters of `text` are Latin; true of a text without letters.
 pub fn is_latin(text: &str) -> bool {
     let (mut latin, mut others) = (0, 0);
-    for letter in text.chars().filter(|character| character.is_alphabetic()) {
+    for letter in text.nfkd().filter(|character| character.is_alphabetic()) {
         *(if is_latin_letter(letter) { &mut latin } else { &mut others }) += 1;
     }
     latin >= others
@@ -25,6 +27,7 @@ mod tests {
             ("12:30!", true),
             ("Where is Ana?", true),
             ("Où est l'été à Zürich, Łódź, Hà Nội?", true),
+            ("ＩＢＭ", true),
             ("我的上司是哪个学校毕业的呢", false),
             ("Где живёт Анна", false),
             ("HelloFresh 的折扣是多少呢", true),

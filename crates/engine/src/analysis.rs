@@ -111,17 +111,22 @@ fn push_lowercase(word: &mut String, character: char) {
 pub(crate) enum Writing {
     /// Words between blanks.
     Words,
-    /// Characters in a row: more of them than letters of words.
+    /// Characters in a row: more of them than words.
     Characters,
 }
 
 impl Writing {
+    /// By what is looked for: a word is one term however long it is, and so is a character.
     pub(crate) fn of(text: &str) -> Self {
-        let (mut characters, mut others) = (0, 0);
-        for character in text.chars().filter(|character| character.is_alphanumeric()) {
-            *(if is_cjk(character) { &mut characters } else { &mut others }) += 1;
+        let (mut characters, mut words, mut is_in_word) = (0, 0, false);
+        for character in text.chars() {
+            let is_character = is_cjk(character) && character.is_alphanumeric();
+            let is_letter = character.is_alphanumeric() && !is_character;
+            characters += usize::from(is_character);
+            words += usize::from(is_letter && !is_in_word);
+            is_in_word = is_letter;
         }
-        if characters > others { Self::Characters } else { Self::Words }
+        if characters > words { Self::Characters } else { Self::Words }
     }
 }
 
@@ -181,6 +186,21 @@ mod tests {
     fn check(text: &str, words: &str) {
         let found: Vec<_> = tokens(text).into_iter().map(|t| t.word).collect();
         assert_eq!(found.join(" "), words, "{text:?}");
+    }
+
+    #[test]
+    fn writing_is_told_by_what_is_looked_for() {
+        for (text, want) in [
+            ("", Writing::Words),
+            ("?!", Writing::Words),
+            ("Where does Ana live?", Writing::Words),
+            ("What does 你好 mean in English?", Writing::Words),
+            ("我的上司是哪个学校毕业的呢？", Writing::Characters),
+            ("OpenAI 的 API key 放在哪里了", Writing::Characters),
+            ("用 Docker 部署 PostgreSQL 的步骤", Writing::Characters),
+        ] {
+            assert_eq!(Writing::of(text), want, "{text}");
+        }
     }
 
     #[test]

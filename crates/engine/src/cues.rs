@@ -27,19 +27,37 @@ const BEFORE_A_MONTH: &[&str] = &[
     "after",
 ];
 
-/// Words of somebody who speaks of himself, as they are folded.
-const OF_ONESELF: &[&str] = &["i", "im", "ive", "me", "my", "mine", "myself", "we", "us", "our", "ours"];
-/// Words for who is spoken to.
-const OF_THE_OTHER: &[&str] = &["you", "your", "yours"];
+/// Words of somebody who speaks of himself. "Us" and "mine" are also a country and a pit.
+const OF_ONESELF: &[&str] = &["i", "my", "me", "myself", "we", "our", "ours", "ourselves"];
+/// Words for who is spoken to, as they are folded.
+const OF_THE_OTHER: &[&str] = &["you", "your", "yours", "yourself", "youd", "youve", "youre", "youll"];
+/// Words by which a question is English; "i", "my" and "me" are words of other languages, too.
+const OF_ENGLISH: &[&str] = &[
+    "what", "when", "where", "which", "who", "whose", "how", "why", "did", "do", "does", "have", "had", "am",
+    "is", "are", "was", "were", "the", "a", "to", "of", "in", "about",
+];
 
-/// Whether the text asks what the asker said or did: in the first person, and not what the other said to him.
+/// Whether the text asks what the asker said or did: in English, in the first person, and not what the other said.
 pub(crate) fn is_about_the_asker(text: &str) -> bool {
-    let (mut of_oneself, mut of_the_other) = (false, false);
-    for_each_word(text, |word| {
-        of_oneself |= OF_ONESELF.contains(&word);
+    let (mut of_oneself, mut of_the_other, mut of_english) = (false, false, false);
+    let (mut is_first, mut after_a_name) = (true, false);
+    for raw in text.split_whitespace() {
+        // "I'm", "I've" and "I'd" are "I".
+        let (word, is_short) =
+            raw.split_once(['\'', '\u{2019}']).map_or((raw, false), |(word, _)| (word, true));
+        let mut folded = String::new();
+        for_each_word(if is_short && word.eq_ignore_ascii_case("i") { word } else { raw }, |word| {
+            folded = word.to_owned();
+        });
+        let word = folded.as_str();
+        // "World War I" is over.
+        of_oneself |= OF_ONESELF.contains(&word) && !(word == "i" && after_a_name);
         of_the_other |= OF_THE_OTHER.contains(&word);
-    });
-    of_oneself && !of_the_other
+        of_english |= OF_ENGLISH.contains(&word);
+        after_a_name = !is_first && raw.starts_with(char::is_uppercase);
+        is_first = false;
+    }
+    of_oneself && of_english && !of_the_other
 }
 
 /// A time a query speaks of.
@@ -251,6 +269,28 @@ mod tests {
 
     fn days(first: Date, last: Date) -> DateCue {
         DateCue::Days { first, last }
+    }
+
+    #[test]
+    fn who_asks_is_told_from_who_is_asked() {
+        for (text, want) in [
+            ("What did I buy at the market?", true),
+            ("where's the place we met", true),
+            ("How long have I been working on my thesis?", true),
+            ("I've lost track of what I'm allergic to", true),
+            ("What colour is my car?", true),
+            ("What did you recommend to me?", false),
+            ("Which hotel was it you'd told me about?", false),
+            ("What does Ana like?", false),
+            ("What happened in World War I?", false),
+            ("What does the US export?", false),
+            ("Hvor i Oslo bor Anna?", false),
+            ("Dove abitano i genitori di Anna?", false),
+            ("Wer wohnt im Haus am See?", false),
+            ("", false),
+        ] {
+            assert_eq!(is_about_the_asker(text), want, "{text}");
+        }
     }
 
     #[test]

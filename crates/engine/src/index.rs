@@ -29,6 +29,9 @@ pub(crate) use posting_list::{PostingList, Slots};
 pub(crate) use sessions::{NONE, Place};
 pub(crate) use traits::{GlancesFrom, IMPORTANCE_GLANCE, STATED_GLANCE, Traits};
 
+/// Who says "I" to an agent, as transcripts name them.
+const ASKERS: [&str; 2] = ["user", "human"];
+
 /// From how many memories on a store is treated in another way. What is kept is decided when the index is loaded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
@@ -107,6 +110,8 @@ pub(crate) struct Index {
     vectors: Vectors,
     /// Actors by each folded word of their names.
     actors: HashMap<String, Vec<u32>>,
+    /// Actors whose names are [`ASKERS`].
+    askers: Vec<u32>,
 }
 
 impl Index {
@@ -131,6 +136,7 @@ impl Index {
                 memories <= sizes.codes_kept_max,
             ),
             actors: HashMap::new(),
+            askers: Vec::new(),
         }
     }
 
@@ -230,6 +236,11 @@ impl Index {
     /// Numbers of the actors that have this folded word in their names.
     pub(crate) fn actors_named(&self, word: &str) -> &[u32] {
         self.actors.get(word).map_or(&[], Vec::as_slice)
+    }
+
+    /// Numbers of the actors who are the user of an agent.
+    pub(crate) fn askers(&self) -> &[u32] {
+        &self.askers
     }
 
     /// The number of who said it, 0 for nobody.
@@ -359,6 +370,11 @@ impl Index {
     }
 
     fn name_actor(&mut self, number: u32, name: &str) {
+        if ASKERS.iter().any(|asker| name.trim().eq_ignore_ascii_case(asker))
+            && !self.askers.contains(&number)
+        {
+            self.askers.push(number);
+        }
         crate::analysis::for_each_word(name, |word| {
             let numbers = self.actors.entry(word.to_owned()).or_default();
             if let Err(at) = numbers.binary_search(&number) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tenancy::{Operation, RateClass, Scope, TenantId};
+use tenancy::{Operation, RateClass, TenantId};
 
 use crate::{Gateway, Principal, Refusal, metrics};
 
@@ -33,7 +33,7 @@ impl Load {
     /// Refuses what is shed. Whoever runs the service, and the administration of a tenant, always come through.
     pub(crate) fn admit(&self, principal: &Principal, operation: Operation) -> Result<(), Refusal> {
         let class = operation.rate_class();
-        let spared = principal.is_outsider() || operation.scope() == Some(Scope::Admin);
+        let spared = principal.is_outsider() || operation.is_administration();
         if spared || !self.class(class).load(Ordering::Relaxed) {
             return Ok(());
         }

@@ -18,7 +18,8 @@ use crate::{Gateway, Peer, Principal};
 /// One admitted request of one tenant. Only [`Gateway::admit`] makes it.
 ///
 /// It ends in [`settle`](Self::settle); a pass that is dropped before (a panic, a client that went away) is recorded
-/// with status 500 and not charged. Work that must be charged therefore settles before anything can cancel it.
+/// with status 500 and charged for no more than what [`stays`](Self::stays) stored. Work that must be charged therefore
+/// is noted, or settles, before anything can cancel it.
 #[must_use = "an admitted request is settled"]
 pub struct Pass {
     request_id: RequestId,

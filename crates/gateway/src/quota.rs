@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use control::{TenantWithLimits, UsageDay};
 use parking_lot::{Mutex, RwLock};
-use tenancy::{Operation, Scope, TenantId};
+use tenancy::{Operation, TenantId};
 
 use crate::{Enforcement, Gateway, Refusal, metrics};
 
@@ -136,7 +136,8 @@ impl Gateway {
         self.calls.of(tenant).used(day_of(self.clock.now_ms()))
     }
 
-    /// Counts a call before it is made. Whoever has used up the day may still look at the usage and manage the tenant.
+    /// Counts a call before it is made. Whoever has used up the day may still look at the usage, manage the tenant
+    /// and leave it.
     pub(crate) fn reserve_call(
         &self,
         calls: &Arc<CallsToday>,
@@ -147,7 +148,7 @@ impl Gateway {
             return Ok(None);
         }
         let day = day_of(self.clock.now_ms());
-        let limit = limit.filter(|_| operation.scope() != Some(Scope::Admin));
+        let limit = limit.filter(|_| !operation.is_administration());
         match (calls.reserve(day, limit), limit) {
             (Ok(reserved), _) => Ok(Some(reserved)),
             (Err(_), _) if self.options.quotas == Enforcement::Measure => {

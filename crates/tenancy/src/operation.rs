@@ -223,6 +223,12 @@ impl Operation {
         }
     }
 
+    /// Whether it manages the tenant, or leaves it: what is let through when the day's calls are used up or load is
+    /// shed.
+    pub fn is_administration(self) -> bool {
+        self.scope() == Some(Scope::Admin) || self == Self::LeaveTenant
+    }
+
     /// The token bucket the operation draws from.
     pub fn rate_class(self) -> RateClass {
         match self {
@@ -326,6 +332,16 @@ mod tests {
         for asked in [Operation::Search, Operation::RecallContext] {
             let counted = asked.counters(Work::default());
             assert_eq!((counted.api_calls, counted.search_queries, counted.memories_created), (1, 1, 0));
+        }
+    }
+
+    #[test]
+    fn managing_and_leaving_come_through_and_work_with_memories_waits() {
+        for operation in [Operation::RemoveMember, Operation::LeaveTenant, Operation::RestoreTenant] {
+            assert!(operation.is_administration(), "{operation:?}");
+        }
+        for operation in [Operation::CreateMemory, Operation::Search, Operation::DescribeMcp] {
+            assert!(!operation.is_administration(), "{operation:?}");
         }
     }
 

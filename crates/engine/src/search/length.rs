@@ -24,18 +24,18 @@ const K1: f32 = 1.2;
 pub(super) enum Lengths {
     /// Turns beyond a length.
     OfTurns,
-    /// Every memory beyond a length.
-    OfCharacters,
+    /// Every memory beyond a length; `is_known` where the model of the vectors knows the writing.
+    OfCharacters { is_known: bool },
     /// Beside the mean: the baseline.
     BesideMean { mean_tokens: f32 },
 }
 
 impl Lengths {
-    pub(super) fn of(ranking: Ranking, writing: Writing, mean_tokens: f32) -> Self {
+    pub(super) fn of(ranking: Ranking, writing: Writing, is_known: bool, mean_tokens: f32) -> Self {
         match (ranking, writing) {
             (Ranking::Bm25, _) => Self::BesideMean { mean_tokens },
             (Ranking::Hybrid, Writing::Words) => Self::OfTurns,
-            (Ranking::Hybrid, Writing::Characters) => Self::OfCharacters,
+            (Ranking::Hybrid, Writing::Characters) => Self::OfCharacters { is_known },
         }
     }
 
@@ -45,7 +45,7 @@ impl Lengths {
         match self {
             Self::OfTurns if tokens <= LONG_TOKENS || stands_alone(index, slot) => 1.0,
             Self::OfTurns => left(B, tokens / LONG_TOKENS),
-            Self::OfCharacters => left(B_OF_CHARACTERS, (tokens / LONG_CHARACTER_TOKENS).max(1.0)),
+            Self::OfCharacters { .. } => left(B_OF_CHARACTERS, (tokens / LONG_CHARACTER_TOKENS).max(1.0)),
             Self::BesideMean { mean_tokens } => left(B_BASELINE, tokens / mean_tokens),
         }
     }
@@ -53,7 +53,7 @@ impl Lengths {
     /// The most that [`share`](Self::share) gives: the baseline's, to a memory of hardly a word.
     pub(super) fn share_most(self) -> f32 {
         match self {
-            Self::OfTurns | Self::OfCharacters => 1.0,
+            Self::OfTurns | Self::OfCharacters { .. } => 1.0,
             Self::BesideMean { .. } => left(B_BASELINE, 0.0),
         }
     }
@@ -62,9 +62,13 @@ impl Lengths {
     pub(super) fn clarity(self, index: &Index, slot: Slot) -> f32 {
         let tokens = index.traits(slot).tokens().max(1) as f32;
         match self {
-            Self::OfTurns if tokens <= LONG_TOKENS || stands_alone(index, slot) => 1.0,
-            Self::OfTurns => LONG_TOKENS / tokens,
-            Self::OfCharacters => (LONG_CHARACTER_TOKENS / tokens).min(1.0),
+            Self::OfTurns | Self::OfCharacters { is_known: true }
+                if tokens <= LONG_TOKENS || stands_alone(index, slot) =>
+            {
+                1.0
+            }
+            Self::OfTurns | Self::OfCharacters { is_known: true } => LONG_TOKENS / tokens,
+            Self::OfCharacters { is_known: false } => (LONG_CHARACTER_TOKENS / tokens).min(1.0),
             Self::BesideMean { .. } => 1.0,
         }
     }
@@ -75,7 +79,8 @@ fn left(b: f32, length: f32) -> f32 {
     (K1 + 1.0) / (1.0 + K1 * (1.0 - b + b * length))
 }
 
-/// Whether no memory of its session is before or after it.
+/// Whether no memory of its session is before or after it. How far away they are tells nothing: that was tried, and
+/// long answers that stood among the turns they belong to were taken for texts of their own.
 fn stands_alone(index: &Index, slot: Slot) -> bool {
     let place = index.place(slot);
     place.before == NONE && place.after == NONE
@@ -94,7 +99,7 @@ mod tests {
                 tokens,
                 stated: tokens,
                 session,
-                position: id as u32 * 1_000,
+                position: id as u32 * 100,
                 actor: 0,
                 at_ms: 0,
                 expires_ms: i64::MAX,
@@ -124,10 +129,13 @@ mod tests {
 
     #[test]
     fn where_characters_are_words_every_text_is_judged() {
-        assert_eq!(judged(Lengths::OfCharacters, 20), [(1.0, 1.0); 2]);
-        let [turn, alone] = judged(Lengths::OfCharacters, 40);
+        let [strange, known] = [false, true].map(|is_known| Lengths::OfCharacters { is_known });
+        assert_eq!(judged(strange, 20), [(1.0, 1.0); 2]);
+        let [turn, alone] = judged(strange, 40);
         assert_eq!(turn, alone);
         assert!(turn.0 < 1.0 && turn.1 == 0.5);
+        // What a model says that knows the writing is believed.
+        assert_eq!(judged(known, 40), [(turn.0, 1.0); 2]);
     }
 
     #[test]

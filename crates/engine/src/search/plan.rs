@@ -17,9 +17,6 @@ const NEAR_MAX: usize = 48;
 /// A corrected word counts less than one spelt right.
 const CORRECTED_WEIGHT: f32 = 0.85;
 
-/// Who says "I" to an agent, as transcripts name them.
-const ASKERS: [&str; 2] = ["user", "human"];
-
 /// A query, analysed.
 pub(super) struct Plan {
     pub(super) terms: Vec<Asked>,
@@ -68,7 +65,7 @@ impl Plan {
             dates: Vec::new(),
             ranking: query.ranking,
             weights: Weights::of(query.ranking, writing, is_known),
-            lengths: Lengths::of(query.ranking, writing, index.mean_tokens()),
+            lengths: Lengths::of(query.ranking, writing, is_known, index.mean_tokens()),
         };
         if query.ranking == Ranking::Bm25 || query.text.trim().is_empty() {
             return plan;
@@ -86,7 +83,7 @@ impl Plan {
             followed += asked.near.len();
         }
         if cues::is_about_the_asker(&query.text) {
-            plan.actors.extend(ASKERS.iter().flat_map(|name| index.actors_named(name)));
+            plan.actors.extend(index.askers());
         }
         // Two words may be of one name.
         plan.actors.sort_unstable();

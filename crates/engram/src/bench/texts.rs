@@ -10,6 +10,8 @@ use super::dice::Dice;
 const WORDS: usize = 6_000;
 /// Words this frequent carry no meaning; queries do without them.
 const FUNCTION_WORDS: usize = 150;
+/// Tags there are; each memory has one.
+const TAGS: usize = 50;
 /// Turns of one session.
 const SESSION_TURNS: u64 = 20;
 
@@ -75,12 +77,22 @@ impl Texts {
         json!({
             "content": content,
             "kind": KINDS[dice.below(KINDS.len())],
-            "tags": [self.words[FUNCTION_WORDS + dice.below(50)]],
+            "tags": [self.tag(dice.below(TAGS))],
             "importance": dice.below(11) as f64 / 10.0,
             "session_id": format!("session-{session}"),
             "actor": actor,
             "event_time": format!("{year}-{month:02}-{day:02}T12:00:00Z"),
         })
+    }
+
+    /// A filter that one memory in a hundred matches, more or less: a tag, and an importance of 0.5 or more.
+    pub(super) fn filter(&self, number: u64) -> Value {
+        let tag = self.tag((number % TAGS as u64) as usize);
+        json!({"tags": {"contains": tag}, "importance": {"gte": 0.5}})
+    }
+
+    fn tag(&self, number: usize) -> &str {
+        self.words[FUNCTION_WORDS + number]
     }
 
     /// A question about the memory of this number: some of its words, in a person's way of asking.

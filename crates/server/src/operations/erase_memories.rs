@@ -23,7 +23,7 @@ const IDS_TOLD_MAX: usize = 1_000;
 pub async fn erase_memory(app: &App, pass: &Pass, id: MemoryId) -> Result<Done<()>, Failure> {
     let lease = app.fleet.store(pass.tenant()).await?;
     let memory = lease.glance(|store| store.get(id))?;
-    let erased = erase(app, pass, &lease, vec![(id, memory.content)]).await?;
+    let erased = erase(app, pass, &lease, vec![(id, memory.content)], 0).await?;
     let work = Work { memories_created: 0, storage_bytes_delta: erased };
     Ok(Done { value: (), work, workspace: None })
 }
@@ -58,8 +58,7 @@ pub async fn erase_memories_by_filter(
         count += page.items.len() as u64;
         ids.extend(page.items.iter().map(|memory| memory.id));
         let memories = page.items.into_iter().map(|memory| (memory.id, memory.content)).collect();
-        storage_bytes_delta += erase(app, pass, &lease, memories).await?;
-        pass.stays(Work { memories_created: 0, storage_bytes_delta });
+        storage_bytes_delta += erase(app, pass, &lease, memories, storage_bytes_delta).await?;
         if after.is_none() {
             break;
         }
@@ -70,12 +69,14 @@ pub async fn erase_memories_by_filter(
     Ok(Done { value, work, workspace: input.workspace })
 }
 
-/// On record first: a crash before the deletion leaves an erasure that a job finishes, and never one that is forgotten.
+/// Erases some more, after those that gave back `before` bytes. On record first: a crash before the deletion leaves an
+/// erasure that a job finishes, and never one that is forgotten.
 async fn erase(
     app: &App,
     pass: &Pass,
     lease: &Lease,
     memories: Vec<(MemoryId, String)>,
+    before: i64,
 ) -> Result<i64, Failure> {
     let tenant = pass.tenant();
     let hashed: Vec<_> =
@@ -97,6 +98,7 @@ async fn erase(
             Ok(delta)
         })
         .await?;
+    pass.stays(Work { memories_created: 0, storage_bytes_delta: before + delta });
     app.control.finish_erasures(tenant, &ids).await?;
     Ok(delta)
 }

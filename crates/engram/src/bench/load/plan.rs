@@ -121,7 +121,8 @@ impl Bench<'_> {
 
     /// Fills the store to each size in turn and measures what reads it; what changes its size comes last.
     async fn reads(&mut self) -> Result<()> {
-        let reading = [Scenario::Get, Scenario::Search, Scenario::Health, Scenario::Mixed];
+        let reading =
+            [Scenario::Get, Scenario::Search, Scenario::Filtered, Scenario::Health, Scenario::Mixed];
         if !reading.iter().any(|scenario| self.plan.scenarios.contains(scenario)) {
             return Ok(());
         }

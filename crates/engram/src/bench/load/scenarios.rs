@@ -25,6 +25,8 @@ pub(crate) enum Scenario {
     Get,
     /// POST /v1/search, 1 connection, then 8.
     Search,
+    /// The same with a filter that keeps 1 %.
+    Filtered,
     /// 70 % searches, 20 % gets, 10 % creates, 8 connections.
     Mixed,
     /// GET /health while 8 connections search.
@@ -48,7 +50,7 @@ impl Scenario {
             Self::Create => &[16],
             Self::Batch => &[4],
             Self::Get | Self::Mixed | Self::Health => &[8],
-            Self::Search => &[1, 8],
+            Self::Search | Self::Filtered => &[1, 8],
         }
     }
 
@@ -59,6 +61,7 @@ impl Scenario {
             Self::Batch => &["batch of 100"],
             Self::Get => &["get"],
             Self::Search => &["search"],
+            Self::Filtered => &["search, filtered"],
             Self::Mixed => &["mixed: search", "mixed: get", "mixed: create"],
             Self::Health => &["search, with health"],
         }
@@ -68,7 +71,7 @@ impl Scenario {
     pub(in crate::bench) fn rows_per_call(self) -> u64 {
         match self {
             Self::Batch => BATCH_ROWS,
-            Self::Create | Self::Get | Self::Search | Self::Mixed | Self::Health => 1,
+            Self::Create | Self::Get | Self::Search | Self::Filtered | Self::Mixed | Self::Health => 1,
         }
     }
 
@@ -81,6 +84,7 @@ impl Scenario {
             Self::Batch => calls.batch(0, BATCH_ROWS),
             Self::Get => calls.get(0, step),
             Self::Search | Self::Health => calls.search(0, step),
+            Self::Filtered => calls.filtered(0, step),
             Self::Mixed => match turn % 10 {
                 0 => calls.create(2),
                 1 | 5 => calls.get(1, step),
@@ -109,8 +113,16 @@ impl Calls {
     }
 
     fn search(&self, kind: usize, step: u64) -> Call {
-        let about = step * QUERY_STRIDE % self.stored.max(1);
-        Call::post(kind, "/v1/search", &json!({"query": self.texts.query(about), "limit": 10}))
+        Call::post(kind, "/v1/search", &json!({"query": self.query(step), "limit": 10}))
+    }
+
+    fn filtered(&self, kind: usize, step: u64) -> Call {
+        let asked = json!({"query": self.query(step), "filters": self.texts.filter(step), "limit": 10});
+        Call::post(kind, "/v1/search", &asked)
+    }
+
+    fn query(&self, step: u64) -> String {
+        self.texts.query(step * QUERY_STRIDE % self.stored.max(1))
     }
 }
 
