@@ -238,9 +238,10 @@ impl Index {
         self.actors.get(word).map_or(&[], Vec::as_slice)
     }
 
-    /// Numbers of the actors who are the user of an agent.
-    pub(crate) fn askers(&self) -> &[u32] {
-        &self.askers
+    /// Numbers of the actors who are the user of an agent, and nobody's, if there are any: what nobody said is a note.
+    pub(crate) fn askers(&self) -> impl Iterator<Item = u32> {
+        let note = (!self.askers.is_empty()).then_some(0);
+        self.askers.iter().copied().chain(note)
     }
 
     /// The number of who said it, 0 for nobody.

@@ -55,6 +55,9 @@ fn a_document_may_be_long_and_a_turn_is_judged_by_its_length() {
 fn a_question_in_the_first_person_is_about_the_user() {
     let said = |actor| (Some("a"), Some(actor), "the blue kayak was fixed on Friday, it is ready".to_owned());
     let talk = |user| [said(user), said("assistant")];
+    // What nobody said is a note of the user's own.
+    let noted = (None, None, "the blue kayak was fixed on Friday, it is ready".to_owned());
+    check(&[said("user"), noted, said("assistant")], "When did I fix the kayak?", 1, 2);
     for (user, query, better) in [
         ("user", "When did I fix the kayak?", 0),
         ("Human", "what did my kayak look like", 0),

@@ -1,10 +1,15 @@
 //! The score people see: which part of what a perfect answer would have, 0 to 1. Comparable between queries and
 //! stores, because the perfect answer is the query's own: all its words, all its meaning, its person and its day.
 
+use super::length::Lengths;
 use super::plan::Plan;
 
 /// The signal `stated` of an ordinary short note, six words: what a memory has that answers nothing.
 const STATED_ORDINARILY: f32 = 2.0;
+
+/// What a good answer holds of the characters of a question and of the pairs of them, by their rarity: most pairs are of
+/// the question alone. With it a score means nearly what it means elsewhere.
+const CHARACTERS_HELD: f32 = 0.35;
 
 /// From raw sums to scores, for one query.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +28,7 @@ impl Scale {
         let nothing = weights.stated * STATED_ORDINARILY;
         let if_asked = |asked: bool, weight: f32| if asked { weight } else { 0.0 };
         let perfect = nothing
-            + weights.keywords * words
+            + weights.keywords * words * share_held(plan.lengths)
             + if_asked(plan.vector.is_some(), weights.meaning)
             + if_asked(!plan.actors.is_empty(), weights.actor)
             + if_asked(!plan.dates.is_empty(), weights.date);
@@ -39,6 +44,14 @@ impl Scale {
     pub(super) fn score(self, raw: f32) -> f64 {
         let share = (raw - self.nothing) / (self.perfect - self.nothing).max(f32::MIN_POSITIVE);
         f64::from(share.clamp(0.0, 1.0))
+    }
+}
+
+/// What a perfect answer holds of the words, by their rarity.
+fn share_held(lengths: Lengths) -> f32 {
+    match lengths {
+        Lengths::OfTurns | Lengths::BesideMean { .. } => 1.0,
+        Lengths::OfCharacters { .. } => CHARACTERS_HELD,
     }
 }
 
