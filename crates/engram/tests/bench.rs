@@ -162,6 +162,7 @@ fn load_measures_every_scenario() {
         "batch of 100",
         "get",
         "search",
+        "search, filtered",
         "search, with health",
         "health, under search",
         "mixed: search",
