@@ -37,25 +37,29 @@ const OF_ENGLISH: &[&str] = &[
     "is", "are", "was", "were", "the", "a", "to", "of", "in", "about",
 ];
 
+/// Who says "I" to an agent, as transcripts name them.
+const ASKERS: [&str; 2] = ["user", "human"];
+
+/// Whether an actor of this name is the user of an agent.
+pub(crate) fn is_asker(name: &str) -> bool {
+    ASKERS.iter().any(|asker| name.trim().eq_ignore_ascii_case(asker))
+}
+
 /// Whether the text asks what the asker said or did: in English, in the first person, and not what the other said.
 pub(crate) fn is_about_the_asker(text: &str) -> bool {
     let (mut of_oneself, mut of_the_other, mut of_english) = (false, false, false);
-    let (mut is_first, mut after_a_name) = (true, false);
-    for raw in text.split_whitespace() {
+    let mut after_a_name = false;
+    for (at, said) in text.split_whitespace().enumerate() {
         // "I'm", "I've" and "I'd" are "I".
-        let (word, is_short) =
-            raw.split_once(['\'', '\u{2019}']).map_or((raw, false), |(word, _)| (word, true));
-        let mut folded = String::new();
-        for_each_word(if is_short && word.eq_ignore_ascii_case("i") { word } else { raw }, |word| {
-            folded = word.to_owned();
+        let short = said.split_once(['\'', '\u{2019}']).map(|(word, _)| word);
+        let whole = short.filter(|word| word.eq_ignore_ascii_case("i")).unwrap_or(said);
+        for_each_word(whole, |word| {
+            // "World War I" is over.
+            of_oneself |= OF_ONESELF.contains(&word) && !(word == "i" && after_a_name);
+            of_the_other |= OF_THE_OTHER.contains(&word);
+            of_english |= OF_ENGLISH.contains(&word);
         });
-        let word = folded.as_str();
-        // "World War I" is over.
-        of_oneself |= OF_ONESELF.contains(&word) && !(word == "i" && after_a_name);
-        of_the_other |= OF_THE_OTHER.contains(&word);
-        of_english |= OF_ENGLISH.contains(&word);
-        after_a_name = !is_first && raw.starts_with(char::is_uppercase);
-        is_first = false;
+        after_a_name = at > 0 && said.starts_with(char::is_uppercase);
     }
     of_oneself && of_english && !of_the_other
 }

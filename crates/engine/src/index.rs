@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use crate::cues;
 use crate::error::EngineError;
 use crate::memory::MemoryId;
 use crate::vector::{ModelIdentity, Quantized, Signs};
@@ -28,9 +29,6 @@ pub(crate) use bits::Bits;
 pub(crate) use posting_list::{PostingList, Slots};
 pub(crate) use sessions::{NONE, Place};
 pub(crate) use traits::{GlancesFrom, IMPORTANCE_GLANCE, STATED_GLANCE, Traits};
-
-/// Who says "I" to an agent, as transcripts name them.
-const ASKERS: [&str; 2] = ["user", "human"];
 
 /// From how many memories on a store is treated in another way. What is kept is decided when the index is loaded.
 #[derive(Debug, Clone, Copy)]
@@ -110,7 +108,7 @@ pub(crate) struct Index {
     vectors: Vectors,
     /// Actors by each folded word of their names.
     actors: HashMap<String, Vec<u32>>,
-    /// Actors whose names are [`ASKERS`].
+    /// Actors who are the user of an agent.
     askers: Vec<u32>,
 }
 
@@ -371,9 +369,7 @@ impl Index {
     }
 
     fn name_actor(&mut self, number: u32, name: &str) {
-        if ASKERS.iter().any(|asker| name.trim().eq_ignore_ascii_case(asker))
-            && !self.askers.contains(&number)
-        {
+        if cues::is_asker(name) && !self.askers.contains(&number) {
             self.askers.push(number);
         }
         crate::analysis::for_each_word(name, |word| {

@@ -43,8 +43,8 @@ impl Lengths {
     pub(super) fn share(self, index: &Index, slot: Slot) -> f32 {
         let tokens = index.traits(slot).tokens() as f32;
         match self {
-            Self::OfTurns if tokens <= LONG_TOKENS || stands_alone(index, slot) => 1.0,
-            Self::OfTurns => left(B, tokens / LONG_TOKENS),
+            Self::OfTurns if is_long_turn(index, slot, tokens) => left(B, tokens / LONG_TOKENS),
+            Self::OfTurns => 1.0,
             Self::OfCharacters { .. } => left(B_OF_CHARACTERS, (tokens / LONG_CHARACTER_TOKENS).max(1.0)),
             Self::BesideMean { mean_tokens } => left(B_BASELINE, tokens / mean_tokens),
         }
@@ -62,12 +62,10 @@ impl Lengths {
     pub(super) fn clarity(self, index: &Index, slot: Slot) -> f32 {
         let tokens = index.traits(slot).tokens().max(1) as f32;
         match self {
-            Self::OfTurns | Self::OfCharacters { is_known: true }
-                if tokens <= LONG_TOKENS || stands_alone(index, slot) =>
-            {
-                1.0
+            Self::OfTurns | Self::OfCharacters { is_known: true } if is_long_turn(index, slot, tokens) => {
+                LONG_TOKENS / tokens
             }
-            Self::OfTurns | Self::OfCharacters { is_known: true } => LONG_TOKENS / tokens,
+            Self::OfTurns | Self::OfCharacters { is_known: true } => 1.0,
             Self::OfCharacters { is_known: false } => (LONG_CHARACTER_TOKENS / tokens).min(1.0),
             Self::BesideMean { .. } => 1.0,
         }
@@ -79,11 +77,14 @@ fn left(b: f32, length: f32) -> f32 {
     (K1 + 1.0) / (1.0 + K1 * (1.0 - b + b * length))
 }
 
-/// Whether no memory of its session is before or after it. How far away they are tells nothing: that was tried, and
-/// long answers that stood among the turns they belong to were taken for texts of their own.
-fn stands_alone(index: &Index, slot: Slot) -> bool {
-    let place = index.place(slot);
-    place.before == NONE && place.after == NONE
+/// Whether it is long, and others of its session are before or after it. How far away they are tells nothing: that was
+/// tried, and long answers that stood among the turns they belong to were taken for texts of their own.
+fn is_long_turn(index: &Index, slot: Slot, tokens: f32) -> bool {
+    let stands_alone = || {
+        let place = index.place(slot);
+        place.before == NONE && place.after == NONE
+    };
+    tokens > LONG_TOKENS && !stands_alone()
 }
 
 #[cfg(test)]

@@ -44,8 +44,10 @@ unsafe fn add_up_avx2(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
 #[inline(always)]
 fn add_up_portable(parts: &Parts<'_>, weights: &Weights, sums: &mut [f32]) {
     // Half a turn is all signs different.
-    let turn = if parts.dimensions == 0 { 0.0 } else { PI / parts.dimensions as f32 };
-    let meaning = if parts.dimensions == 0 { 0.0 } else { weights.meaning };
+    let (turn, meaning) = match parts.dimensions {
+        0 => (0.0, 0.0),
+        dimensions => (PI / dimensions as f32, weights.meaning),
+    };
     let glances = parts.glances.stated.iter().zip(parts.glances.importance);
     let all = sums.iter_mut().zip(parts.words).zip(parts.differing).zip(glances);
     for (((sum, words), differing), (stated, importance)) in all {

@@ -23,8 +23,8 @@ pub struct Done<T> {
 }
 
 /// A request that was let in. It ends with [`settle`](Self::settle); one that is dropped before (a panic, a
-/// timeout, a client that went away) is recorded as our own failure, and charged for no more
-/// than what stays stored.
+/// timeout, a client that went away) is recorded as our own failure, and charged for no
+/// more than what stays stored.
 #[derive(Debug)]
 pub struct Visit {
     pass: Pass,
